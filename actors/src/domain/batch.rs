@@ -1,0 +1,33 @@
+//! Orders that are committed together.
+
+use super::Order;
+
+/// Orders of one transaction: sorted by `message_id`, none twice.
+///
+/// Sorted, because transactions that insert the same ids in opposite orders would deadlock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderBatch {
+    orders: Vec<Order>,
+}
+
+impl OrderBatch {
+    /// Builds a batch; of several orders with one id the first given is kept.
+    #[must_use]
+    pub fn build(mut orders: Vec<Order>) -> Self {
+        orders.sort_by_key(|order| order.message_id);
+        orders.dedup_by(|later, first| later.message_id == first.message_id);
+        Self { orders }
+    }
+
+    /// The orders, sorted by `message_id`.
+    #[must_use]
+    pub fn orders(&self) -> &[Order] {
+        &self.orders
+    }
+
+    /// The place of an id in [`Self::orders`].
+    #[must_use]
+    pub fn position(&self, message_id: uuid::Uuid) -> Option<usize> {
+        self.orders.binary_search_by_key(&message_id, |order| order.message_id).ok()
+    }
+}

@@ -1,0 +1,215 @@
+//! One order: the wire's JSON, the rules it must meet, and the checked value.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{Cents, Instant, Item, Menu};
+
+/// A checked order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Unique in the store: the client's idempotency key, or minted here.
+    pub message_id: Uuid,
+    /// A drink on the menu.
+    pub drink: Item,
+    /// A store on the menu.
+    pub store: Item,
+    /// What was paid.
+    pub price: Cents,
+    /// When the customer ordered.
+    pub at: Instant,
+}
+
+/// An order as the store holds it and dashboards show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredOrder {
+    /// Given by the store, growing.
+    pub id: i64,
+    /// A drink.
+    pub drink: Item,
+    /// A store.
+    pub store: Item,
+    /// What was paid.
+    pub price: Cents,
+    /// When the customer ordered.
+    pub timestamp: Instant,
+}
+
+/// One field and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field's name in the request.
+    pub field: &'static str,
+    /// What is wrong, as the end of a sentence that starts with the field.
+    pub message: String,
+}
+
+/// Why a body is no order.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// Not JSON at all.
+    #[error("the body is not JSON: {0}")]
+    Malformed(String),
+    /// JSON, but no order; every bad field is named.
+    #[error("{}", .0.iter().map(|f| format!("{} {}", f.field, f.message)).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldError>),
+}
+
+/// The fields as raw JSON, so that each can be refused by name and the price is never a float.
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, default)]
+    drink: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    store: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    price: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+}
+
+impl Order {
+    /// Reads and checks an order: menu, price, and a timestamp not far ahead of `now`. Unknown fields are ignored.
+    ///
+    /// # Errors
+    /// [`OrderError::Malformed`] where the body is not JSON, else [`OrderError::Invalid`] with every bad field.
+    pub fn from_json(body: &[u8], message_id: Uuid, menu: &Menu, now: Instant) -> Result<Self, OrderError> {
+        let body: Body<'_> = serde_json::from_slice(body).map_err(|error| refuse_body(body, &error))?;
+        let mut errors = Vec::new();
+        let mut keep = |field: &'static str, message: String| errors.push(FieldError { field, message });
+        let drink = on_menu(body.drink, "drink", &menu.drinks, &mut keep);
+        let store = on_menu(body.store, "store", &menu.stores, &mut keep);
+        let price = price(body.price).map_err(|message| keep("price", message)).ok();
+        let at = timestamp(body.timestamp, now).map_err(|message| keep("timestamp", message)).ok();
+        match (drink, store, price, at) {
+            (Some(drink), Some(store), Some(price), Some(at)) => Ok(Self { message_id, drink, store, price, at }),
+            _ => Err(OrderError::Invalid(errors)),
+        }
+    }
+
+    /// Whether both are the same purchase: everything but the `message_id`.
+    #[must_use]
+    pub fn same_payload(&self, other: &Self) -> bool {
+        self.price == other.price && self.at == other.at && self.drink == other.drink && self.store == other.store
+    }
+
+    /// This order as the store shows it, once it has an id.
+    #[must_use]
+    pub fn stored_as(&self, id: i64) -> StoredOrder {
+        StoredOrder {
+            id,
+            drink: self.drink.clone(),
+            store: self.store.clone(),
+            price: self.price,
+            timestamp: self.at,
+        }
+    }
+}
+
+fn refuse_body(body: &[u8], error: &serde_json::Error) -> OrderError {
+    // serde_json calls a well-formed array or string a data error: such a body is JSON, but no order.
+    match serde_json::from_slice::<&RawValue>(body) {
+        Ok(_) => {
+            let message = if error.to_string().contains("duplicate field") {
+                format!("has a {}", error.to_string().split(" at line").next().unwrap_or("duplicate field"))
+            } else {
+                "must be a JSON object with drink, store, price and timestamp".to_owned()
+            };
+            OrderError::Invalid(vec![FieldError { field: "body", message }])
+        }
+        Err(error) => OrderError::Malformed(error.to_string()),
+    }
+}
+
+fn text<'a>(raw: Option<&'a RawValue>) -> Result<Cow<'a, str>, String> {
+    let raw = raw.ok_or("is missing")?.get();
+    if let Some(plain) = raw.strip_prefix('"').and_then(|r| r.strip_suffix('"'))
+        && !plain.contains('\\')
+    {
+        return Ok(Cow::Borrowed(plain));
+    }
+    serde_json::from_str(raw).map(Cow::Owned).map_err(|_| "must be a string".to_owned())
+}
+
+fn on_menu(
+    raw: Option<&RawValue>,
+    field: &'static str,
+    items: &[Item],
+    keep: &mut impl FnMut(&'static str, String),
+) -> Option<Item> {
+    let found = text(raw).and_then(|name| {
+        let known = items.iter().find(|item| item.as_ref() == name);
+        known.cloned().ok_or_else(|| format!("must be one of {}", items.join(", ")))
+    });
+    found.map_err(|message| keep(field, message)).ok()
+}
+
+fn price(raw: Option<&RawValue>) -> Result<Cents, String> {
+    let raw = raw.ok_or("is missing")?;
+    let decimal = match raw.get().as_bytes().first() {
+        Some(b'"') => text(Some(raw))?,
+        Some(b'0'..=b'9' | b'-') => Cow::Borrowed(raw.get()),
+        _ => return Err("must be a number".to_owned()),
+    };
+    Cents::parse_price(&decimal).map_err(|error| error.to_string())
+}
+
+fn timestamp(raw: Option<&RawValue>, now: Instant) -> Result<Instant, String> {
+    let text = text(raw)?;
+    let at = Instant::parse(&text).and_then(|at| at.not_far_ahead_of(now));
+    at.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Instant = Instant(1_795_348_800_000_000);
+
+    fn read(body: &str) -> Result<Order, OrderError> {
+        Order::from_json(body.as_bytes(), Uuid::nil(), &Menu::default(), NOON)
+    }
+
+    #[test]
+    fn reads_an_order_and_ignores_unknown_fields() {
+        let order = read(
+            r#"{"drink":"latte","store":"uptown","price":"4.50","timestamp":"2026-11-22T09:00:00Z","tip":{"any":[1]}}"#,
+        )
+        .unwrap();
+        assert_eq!((order.price, order.at.hour()), (Cents(450), 498_705));
+        assert_eq!(order, read(r#"{"price":4.5,"drink":"l\u0061tte","timestamp":"2026-11-22T09:00:00","store":"uptown"}"#).unwrap());
+    }
+
+    #[test]
+    fn every_bad_field_is_named_at_once() {
+        let Err(OrderError::Invalid(errors)) = read(r#"{"drink":"tea","price":true,"timestamp":"2026-11-22T13:00:00Z"}"#)
+        else {
+            panic!("accepted");
+        };
+        let named: Vec<_> = errors.iter().map(|e| (e.field, e.message.as_str())).collect();
+        assert_eq!(
+            named,
+            [
+                ("drink", "must be one of cappuccino, americano, latte"),
+                ("store", "is missing"),
+                ("price", "must be a number"),
+                ("timestamp", "is more than 5 minutes in the future"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_told_apart_from_no_json() {
+        for body in ["", "{", "{\"drink\":}", "nope", "{\"a\":1} x", "\u{feff}{}"] {
+            assert!(matches!(read(body), Err(OrderError::Malformed(_))), "{body}");
+        }
+        for body in ["[]", "null", "3", "\"latte\""] {
+            assert!(matches!(read(body), Err(OrderError::Invalid(_))), "{body}");
+        }
+        let twice = read(r#"{"drink":"latte","drink":"latte"}"#).unwrap_err();
+        assert_eq!(twice.to_string(), "body has a duplicate field `drink`");
+    }
+}
