@@ -6,3 +6,4 @@ compile_error!("fault-drills are deliberate faults for tests: release builds hav
 
 pub mod domain;
 pub mod ports;
+pub mod supervision;
