@@ -108,7 +108,7 @@ pub(super) fn with_jitter(delay: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    const fn at(start: Instant, millis: u64) -> Option<Instant> {
+    fn at(start: Instant, millis: u64) -> Option<Instant> {
         start.checked_add(Duration::from_millis(millis))
     }
 

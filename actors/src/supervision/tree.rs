@@ -243,7 +243,7 @@ impl Tree {
     pub(super) async fn end_below(&self, path: &str, limit: Duration) -> bool {
         let mut cells = Vec::new();
         self.each_below(path, |node| {
-            cells.extend(node.control.take().map(|control| control.cell))
+            cells.extend(node.control.take().map(|control| control.cell));
         });
         for cell in &cells {
             cell.kill();
