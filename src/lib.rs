@@ -1,1 +1,3 @@
-//! x
+//! Coffee-RT: takes coffee orders, stores each exactly once, and shows live metrics.
+
+pub mod adapters;
