@@ -1,1 +1,5 @@
-//! x
+//! The Coffee-RT node and the commands around it.
+
+pub mod cli;
+pub mod client;
+pub mod load;

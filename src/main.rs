@@ -1,2 +1,2 @@
-//! x
-fn main(){}
+//! The `coffee-rt` command.
+fn main() {}
