@@ -1,2 +1,3 @@
-//! x
+//! The `coffee-rt` command.
+
 fn main() {}
