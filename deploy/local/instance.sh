@@ -62,6 +62,10 @@ remove_data() {
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+need_free_port() {
+    port_is_free "$1" || die "$service: port $1 is taken; give another with: deploy/local/services up $service --port $service=PORT"
+}
+
 choose_port() {
     local candidate
     while :; do
@@ -85,6 +89,7 @@ instance_up() {
         touch "$service_dir/initialised"
     fi
     if [ -n "$wanted" ] || [ -n "$port" ]; then
+        need_free_port "${wanted:-$port}"
         port=${wanted:-$port}
         echo "$port" >"$service_dir/port"
         instance_start
@@ -104,7 +109,7 @@ instance_start() {
     [ -e "$service_dir/initialised" ] || die "$service has no data here; run: deploy/local/services up $service"
     service_install
     if ! running_pid >/dev/null; then
-        port_is_free "$port" || failed_start "port $port is taken; give another with up --port $service=PORT"
+        need_free_port "$port"
         launch || failed_start "it did not become ready within $START_DEADLINE_SECONDS s"
     else
         wait_ready || failed_start "it runs but does not answer on port $port"
