@@ -1,0 +1,27 @@
+# Every target is one line here; what it does is in deploy/local/ and .ci/.
+.DEFAULT_GOAL := help
+.PHONY: help test lint bench coverage secrets deny clean-local
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+test: ## everything: formatting, lints, shell checks, all tests against a private PostgreSQL
+	@deploy/local/test.sh
+
+lint: ## formatting, clippy, shell checks
+	@deploy/local/lint.sh
+
+bench: ## load benchmarks, release build
+	cargo run --release -p coffee-rt-bench
+
+coverage: ## line coverage of all tests, child processes included; fails below 85 %
+	@deploy/local/coverage.sh
+
+secrets: ## scan every commit for credentials
+	@deploy/local/secrets.sh
+
+deny: ## check licences, advisories and sources of the dependencies
+	@deploy/local/deny.sh
+
+clean-local: ## stop the local services, delete their data and the downloaded tools
+	@deploy/local/clean.sh

@@ -1,0 +1,213 @@
+# shellcheck shell=bash disable=SC2154
+# One instance of a service: its files, its process, its port. Sourced by services after lib.sh; expects $service,
+# $service_dir, $port, and from the service's file:
+#   service_program, service_stop_signal   name of the running program, signal of an orderly stop
+#   service_install, service_prepare       find or install the program; create its data, once
+#   service_command                        print the server's argument list, NUL-terminated
+#   service_ready, service_after_start     true once it accepts connections; finish the set-up, repeatable
+#   service_env                            print export lines
+
+readonly START_DEADLINE_SECONDS=60
+readonly STOP_DEADLINE_SECONDS=60
+readonly KILL_DEADLINE_SECONDS=10
+readonly POLL_INTERVAL_SECONDS=0.1
+readonly LOG_LINES_SHOWN=15
+readonly PORT_ATTEMPTS=5
+# Below the range that the kernel takes outgoing ports from.
+readonly LOWEST_PORT=20000
+readonly PORT_COUNT=12000
+
+process_state() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 1; }
+
+# Data lives in the home, or where keep_data_in had to put it.
+data_dir() { readlink -f "$service_dir/data"; }
+
+# Prints the pid if it is still our server: the same program, given this very data folder.
+running_pid() {
+    local pid arguments
+    pid=$(cat "$service_dir/pid" 2>/dev/null) || return 1
+    [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] || return 1
+    mapfile -t -d '' arguments <"/proc/$pid/cmdline" 2>/dev/null || return 1
+    [ "$(basename -- "${arguments[0]:-}")" = "$service_program" ] || return 1
+    [[ " ${arguments[*]} " == *" $(data_dir) "* ]] || return 1
+    printf '%s\n' "$pid"
+}
+
+# keep_data_in ACCOUNT: makes an empty data folder that the account owns and can reach.
+keep_data_in() {
+    local owner=$1 folder=$service_dir/data
+    remove_data
+    mkdir -p "$folder"
+    if [ "$owner" != "$(id -un)" ]; then
+        chown "$owner" "$folder"
+        if ! (cd / && setpriv --reuid="$owner" --regid="$(id -g "$owner")" --init-groups -- test -w "$folder"); then
+            rmdir "$folder"
+            folder=$(mktemp -d "/tmp/coffee-rt-$service.XXXXXXXX")
+            chown "$owner" "$folder"
+            ln -s "$folder" "$service_dir/data"
+            say "$service: account $owner cannot reach $service_dir, so its data is in $folder"
+        fi
+    fi
+    chmod 700 "$folder"
+}
+
+remove_data() {
+    local folder
+    if [ -L "$service_dir/data" ]; then
+        folder=$(readlink "$service_dir/data")
+        if [[ $folder == "/tmp/coffee-rt-$service."* ]]; then rm -rf "$folder"; fi
+    fi
+    rm -rf "$service_dir/data" "$service_dir/initialised"
+}
+
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+need_free_port() {
+    port_is_free "$1" || die "$service: port $1 is taken; give another with: deploy/local/services up $service --port $service=PORT"
+}
+
+choose_port() {
+    local candidate
+    while :; do
+        candidate=$((LOWEST_PORT + (RANDOM * 32768 + RANDOM) % PORT_COUNT))
+        if port_is_free "$candidate"; then break; fi
+    done
+    printf '%s\n' "$candidate"
+}
+
+instance_up() {
+    local attempt wanted=${wanted_port[$service]:-}
+    mkdir -p "$service_dir"
+    service_install
+    if running_pid >/dev/null; then
+        [ -z "$wanted" ] || [ "$wanted" = "$port" ] || die "$service already runs on port $port; stop it first"
+        instance_start
+        return
+    fi
+    if [ ! -e "$service_dir/initialised" ]; then
+        service_prepare
+        touch "$service_dir/initialised"
+    fi
+    if [ -n "$wanted" ] || [ -n "$port" ]; then
+        need_free_port "${wanted:-$port}"
+        port=${wanted:-$port}
+        echo "$port" >"$service_dir/port"
+        instance_start
+        return
+    fi
+    # Another process may take the port between the choice and the start.
+    for ((attempt = 1; attempt <= PORT_ATTEMPTS; attempt++)); do
+        port=$(choose_port)
+        echo "$port" >"$service_dir/port"
+        if launch; then break; fi
+        if port_is_free "$port"; then failed_start "see its log"; fi
+    done
+    instance_start
+}
+
+instance_start() {
+    [ -e "$service_dir/initialised" ] || die "$service has no data here; run: deploy/local/services up $service"
+    service_install
+    if ! running_pid >/dev/null; then
+        need_free_port "$port"
+        launch || failed_start "it did not become ready within $START_DEADLINE_SECONDS s"
+    else
+        wait_ready || failed_start "it runs but does not answer on port $port"
+    fi
+    service_after_start || failed_start "it runs, but its set-up failed"
+    say "$service: ready on 127.0.0.1:$port"
+}
+
+# Starts the server in a session of its own, so that Ctrl-C in a terminal does not reach it.
+launch() {
+    local words
+    mapfile -t -d '' words < <(service_command)
+    (
+        cd /
+        exec setsid -- "${words[@]}" </dev/null >>"$service_dir/log" 2>&1 9>&-
+    ) &
+    echo "$!" >"$service_dir/pid"
+    wait_ready
+}
+
+wait_ready() {
+    local deadline=$((SECONDS + START_DEADLINE_SECONDS)) pid
+    pid=$(cat "$service_dir/pid")
+    until service_ready && running_pid >/dev/null; do
+        if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
+        case $(process_state "$pid") in Z | '') return 1 ;; esac
+        sleep "$POLL_INTERVAL_SECONDS"
+    done
+}
+
+failed_start() {
+    say "error: $service did not start: $1"
+    say "last lines of $service_dir/log:"
+    tail -n "$LOG_LINES_SHOWN" "$service_dir/log" 2>/dev/null | sed 's/^/  | /' >&2
+    say "to begin again with empty data: deploy/local/services down --home $home, then up $service"
+    exit 4
+}
+
+instance_stop() {
+    local pid
+    if ! pid=$(running_pid); then
+        rm -f "$service_dir/pid"
+        return
+    fi
+    kill "-$service_stop_signal" "$pid" 2>/dev/null || true
+    if ! wait_gone "$STOP_DEADLINE_SECONDS"; then
+        say "$service: did not stop within $STOP_DEADLINE_SECONDS s; killing it"
+        instance_kill
+    fi
+    rm -f "$service_dir/pid"
+}
+
+instance_kill() {
+    local pid children child
+    if ! pid=$(running_pid); then
+        say "$service: not running"
+        return
+    fi
+    children=$(cat "/proc/$pid/task/"*/children 2>/dev/null || true)
+    kill -KILL "$pid" 2>/dev/null || true
+    for child in $children; do kill -KILL "$child" 2>/dev/null || true; done
+    wait_gone "$KILL_DEADLINE_SECONDS" || die "$service: process $pid outlived SIGKILL by $KILL_DEADLINE_SECONDS s"
+    for child in $children; do wait_dead "$child" || die "$service: process $child outlived SIGKILL"; done
+}
+
+wait_gone() {
+    local deadline=$((SECONDS + $1))
+    while running_pid >/dev/null; do
+        if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
+        sleep "$POLL_INTERVAL_SECONDS"
+    done
+}
+
+wait_dead() {
+    local deadline=$((SECONDS + KILL_DEADLINE_SECONDS))
+    until case $(process_state "$1") in Z | '') ;; *) false ;; esac do
+        if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
+        sleep "$POLL_INTERVAL_SECONDS"
+    done
+}
+
+instance_down() {
+    instance_stop
+    remove_data
+}
+
+instance_env() {
+    if running_pid >/dev/null; then service_env; fi
+}
+
+instance_status() {
+    local state=stopped pid=-
+    if pid=$(running_pid); then
+        service_install
+        if service_ready; then state=ready; else state=unready; fi
+    else
+        pid=-
+        if [ -e "$service_dir/pid" ]; then state=crashed; elif [ ! -e "$service_dir/initialised" ]; then state=down; fi
+    fi
+    printf '%-12s %-8s pid %-8s port %s\n' "$service" "$state" "$pid" "$port"
+}

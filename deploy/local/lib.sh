@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# Shared by the scripts in this folder: messages, root rights, Debian packages. Source it; it runs nothing.
+
+readonly APT_LOCK_TIMEOUT_SECONDS=300
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+may_become_root() { is_root || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }; }
+
+as_root() {
+    if is_root; then "$@"; else sudo -n "$@"; fi
+}
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -o "DPkg::Lock::Timeout=$APT_LOCK_TIMEOUT_SECONDS" "$@" >&2
+}
+
+# Installs Debian packages while forbidding them to start daemons of their own.
+install_debian() {
+    command -v apt-get >/dev/null || die "this system has no apt-get; install these yourself: $*"
+    may_become_root || die "needs root to install packages; run: sudo apt-get install --no-install-recommends $*"
+    (
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            trap 'as_root rm -f "$policy"' EXIT
+            trap 'exit 130' INT TERM
+            printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+            as_root chmod 755 "$policy"
+        fi
+        apt_get update || say "apt-get update failed; trying with the package lists that are here"
+        apt_get install -y --no-install-recommends "$@"
+    ) || die "apt-get could not install: $*"
+}
+
+# install_tools TOOL…: commands whose Debian package has the same name.
+install_tools() {
+    local tool missing=()
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    if [ "${#missing[@]}" -gt 0 ]; then install_debian "${missing[@]}"; fi
+}

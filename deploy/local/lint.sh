@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Formatting, clippy and shellcheck; any finding fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=deploy/local/lib.sh
+. deploy/local/lib.sh
+
+say "== formatting"
+cargo fmt --all --check
+say "== shell scripts"
+install_tools shellcheck
+shellcheck --external-sources .ci/run deploy/local/services deploy/local/*.sh deploy/local/services.d/*.sh
+say "== clippy"
+# Same profile and features as the tests, so that both use the same built dependencies.
+cargo clippy --workspace --all-targets --features fault-drills -- -D warnings
