@@ -3,4 +3,9 @@
 pub mod adapters;
 pub mod cli;
 pub mod client;
+pub mod config;
+pub mod http;
 pub mod load;
+pub mod logs;
+pub mod node;
+pub mod tree;

@@ -6,6 +6,7 @@
 //! commit is never sent: aggregators see the gap in the sequence and read the store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::deltas::Deltas;
@@ -44,6 +45,8 @@ pub struct BatcherArgs {
     pub writer: Arc<dyn ShardWriter>,
     /// Who hears of commits.
     pub deltas: Deltas,
+    /// Whether it holds its shard; shown by the node's readiness.
+    pub ready: Arc<AtomicBool>,
     /// What it counts.
     pub metrics: BatchMetrics,
 }
@@ -248,6 +251,7 @@ impl Batcher {
     fn back_off(&mut self, error: &StoreError) {
         tracing::debug!(%error, pause_ms = self.pause.as_millis(), "the store is away, trying again");
         self.away_since.get_or_insert_with(Instant::now);
+        self.args.ready.store(false, Ordering::Relaxed);
         if self.is_away() {
             self.refuse_all(&Refusal::StoreAway(error.to_string()));
         }
@@ -268,6 +272,7 @@ impl Batcher {
     fn store_answers(&mut self) {
         self.pause = Duration::from_millis(RETRY_PAUSE_MIN_MS);
         self.away_since = None;
+        self.args.ready.store(true, Ordering::Relaxed);
     }
 
     fn refuse_batch(&mut self, refusal: &Refusal) {

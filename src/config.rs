@@ -1,0 +1,270 @@
+//! Every knob of the node: defaults < `coffee-rt.toml` < environment < flags, checked before any port is bound.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use coffee_rt_actors::domain::Menu;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+mod legacy;
+mod secret;
+mod version;
+
+pub use secret::{DatabaseUrl, Secret};
+pub use version::Version;
+
+/// The file read from the working directory unless another is named.
+pub const DEFAULT_FILE: &str = "coffee-rt.toml";
+
+/// Variables that are read as they stand: their values are never numbers, lists or tables.
+const PLAIN_VARIABLES: [(&str, &str); 5] = [
+    ("DATABASE_URL", "database_url"),
+    ("COFFEE_RT_DATABASE_URL", "database_url"),
+    ("COFFEE_RT_ADMIN_TOKEN", "admin_token"),
+    ("COFFEE_RT_LOG", "log"),
+    ("COFFEE_RT_VERSIONS", "versions"),
+];
+/// `COFFEE_RT_*` variables that are no settings of the node: the client's address, the tests' own.
+const OTHER_VARIABLES: [&str; 3] = ["url", "test_", "fault_drill"];
+
+/// All settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where HTTP is served.
+    pub listen: SocketAddr,
+    /// Which architecture versions run; all that are configured where absent.
+    pub versions: Option<version::Versions>,
+    /// PostgreSQL; the embedded SQLite where absent.
+    pub database_url: Option<DatabaseUrl>,
+    /// The embedded database's file.
+    pub sqlite_path: PathBuf,
+    /// Needed for fault injection wherever the node listens beyond loopback.
+    pub admin_token: Option<Secret>,
+    /// Which events are logged, such as `info` or `coffee_rt=debug,warn`.
+    pub log: String,
+    /// How events are logged.
+    pub log_format: LogFormat,
+    /// What can be ordered.
+    pub menu: Menu,
+    /// How dashboards are fed.
+    pub dashboard: DashboardConfig,
+    /// The limit of everything.
+    pub limits: Limits,
+    /// The version that writes to the store directly.
+    pub v1: V1Config,
+}
+
+/// How events are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people; in colour on a terminal.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How dashboards are fed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DashboardConfig {
+    /// The least time between two frames.
+    pub min_interval_ms: u64,
+}
+
+/// The limit of everything. What exceeds one is refused with an answer that says so.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Orders under way in a version; further ones are answered 503.
+    pub credit_orders: usize,
+    /// The largest request body.
+    pub body_bytes: usize,
+    /// How much of a larger one is read and thrown away, so that the client sees the 413.
+    pub discard_bytes: usize,
+    /// WebSockets; further ones are answered 503.
+    pub sockets: usize,
+    /// TCP connections, WebSockets included; further ones are answered 503 and closed.
+    pub connections: usize,
+    /// How long an order may take before it is answered 503.
+    pub order_deadline_ms: u64,
+    /// How long a request's header or body may take to arrive.
+    pub read_deadline_ms: u64,
+    /// How long open requests may take to finish when the node stops.
+    pub drain_deadline_ms: u64,
+}
+
+/// The version that writes to the store directly.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct V1Config {
+    /// Batchers, each with a shard and, on PostgreSQL, a connection of its own.
+    pub batchers: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8005)),
+            versions: None,
+            database_url: None,
+            sqlite_path: PathBuf::from("data/coffee-rt.db"),
+            admin_token: None,
+            log: "info".to_owned(),
+            log_format: LogFormat::Human,
+            menu: Menu::default(),
+            dashboard: DashboardConfig { min_interval_ms: 20 },
+            limits: Limits {
+                credit_orders: crate::tree::DEFAULT_CREDIT_ORDERS,
+                body_bytes: 64 * 1024,
+                discard_bytes: 8 * 1024 * 1024,
+                sockets: 10_000,
+                connections: 12_000,
+                order_deadline_ms: 10_000,
+                read_deadline_ms: 30_000,
+                drain_deadline_ms: 15_000,
+            },
+            v1: V1Config { batchers: 1 },
+        }
+    }
+}
+
+/// What flags say; each wins over file and environment.
+#[derive(Clone, Debug, Default, Serialize, clap::Args)]
+pub struct Flags {
+    /// Read this file instead of coffee-rt.toml
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Serve HTTP here [default: 127.0.0.1:8005]
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// Architecture versions to run, comma-separated [default: all that are configured]
+    #[arg(long, value_name = "LIST")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versions: Option<String>,
+    /// PostgreSQL URL; without one the embedded SQLite is used
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    /// The embedded SQLite's file [default: data/coffee-rt.db]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sqlite_path: Option<PathBuf>,
+    /// What to log, such as info or coffee_rt=debug,warn [default: info]
+    #[arg(long, value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// human or json [default: human]
+    #[arg(long, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<String>,
+}
+
+/// Settings that cannot be used, with the key that is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("settings: {0}")]
+pub struct ConfigError(String);
+
+impl Config {
+    /// Reads all layers and checks the result.
+    ///
+    /// # Errors
+    /// Names the key that is unknown, of the wrong kind or out of range.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let file = match &flags.config {
+            Some(path) if !path.is_file() => {
+                return Err(ConfigError(format!("there is no file {}", path.display())));
+            }
+            Some(path) => path.clone(),
+            None => PathBuf::from(DEFAULT_FILE),
+        };
+        let environment = Env::prefixed("COFFEE_RT_")
+            .filter(|key| {
+                let key = key.as_str().to_ascii_lowercase();
+                let plain = PLAIN_VARIABLES.iter().any(|(_, plain)| *plain == key);
+                !plain && !OTHER_VARIABLES.iter().any(|other| key.starts_with(other))
+            })
+            .split("__");
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        for (key, value) in legacy::settings(|name| std::env::var(name).ok()) {
+            figment = figment.merge(Serialized::default(key, value));
+        }
+        figment = figment.merge(Toml::file(file)).merge(environment);
+        for (variable, key) in PLAIN_VARIABLES {
+            if let Ok(value) = std::env::var(variable) {
+                figment = figment.merge(Serialized::default(key, value));
+            }
+        }
+        let config: Self = figment
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(|e| ConfigError(e.to_string()))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The versions that this node runs.
+    #[must_use]
+    pub fn running_versions(&self) -> Vec<Version> {
+        self.versions
+            .as_ref()
+            .map_or_else(|| vec![Version::V1], |versions| versions.0.clone())
+    }
+
+    /// How long an order may take.
+    #[must_use]
+    pub const fn order_deadline(&self) -> Duration {
+        Duration::from_millis(self.limits.order_deadline_ms)
+    }
+
+    /// Whether the node is reachable from this machine only.
+    #[must_use]
+    pub const fn listens_on_loopback(&self) -> bool {
+        match self.listen.ip() {
+            IpAddr::V4(ip) => ip.is_loopback(),
+            IpAddr::V6(ip) => ip.is_loopback(),
+        }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        self.menu.validate().map_err(|error| ConfigError(error.to_string()))?;
+        let limits = &self.limits;
+        for (key, value, range) in [
+            ("limits.credit_orders", limits.credit_orders as u64, 1..=1_000_000),
+            ("limits.body_bytes", limits.body_bytes as u64, 256..=16_777_216),
+            (
+                "limits.discard_bytes",
+                limits.discard_bytes as u64,
+                limits.body_bytes as u64..=268_435_456,
+            ),
+            ("limits.sockets", limits.sockets as u64, 0..=1_000_000),
+            ("limits.connections", limits.connections as u64, 1..=1_000_000),
+            ("limits.order_deadline_ms", limits.order_deadline_ms, 100..=300_000),
+            ("limits.read_deadline_ms", limits.read_deadline_ms, 100..=300_000),
+            ("limits.drain_deadline_ms", limits.drain_deadline_ms, 100..=300_000),
+            ("dashboard.min_interval_ms", self.dashboard.min_interval_ms, 1..=60_000),
+            ("v1.batchers", self.v1.batchers as u64, 1..=64),
+        ] {
+            if !range.contains(&value) {
+                return Err(ConfigError(format!(
+                    "{key} is {value}, must be {} to {}",
+                    range.start(),
+                    range.end()
+                )));
+            }
+        }
+        for version in self.running_versions() {
+            version.check_available().map_err(ConfigError)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Settings that are never shown.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// What stands in the place of a secret.
+const MASK: &str = "***";
+
+/// A text that is never shown.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Compares in a time that does not tell how much of it is right.
+    #[must_use]
+    pub fn matches(&self, given: &str) -> bool {
+        let differing = self
+            .0
+            .bytes()
+            .zip(given.bytes())
+            .fold(0, |found, (a, b)| found | (a ^ b));
+        self.0.len() == given.len() && differing == 0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(MASK)
+    }
+}
+
+/// A database URL, shown without its password.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The URL itself, password and all.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    fn masked(&self) -> String {
+        let Ok(mut url) = url::Url::parse(&self.0) else {
+            return MASK.to_owned();
+        };
+        if url.password().is_some() && url.set_password(Some(MASK)).is_err() {
+            return MASK.to_owned();
+        }
+        let parameters: Vec<_> = url.query_pairs().into_owned().collect();
+        if parameters.iter().any(|(name, _)| name.contains("password")) {
+            url.query_pairs_mut().clear().extend_pairs(
+                parameters
+                    .iter()
+                    .map(|(name, value)| (name, if name.contains("password") { MASK } else { value })),
+            );
+        }
+        url.to_string()
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.masked())
+    }
+}

@@ -1,0 +1,200 @@
+//! `GET /api/actors`, `POST /api/actors/{path}/kill` and `WS /ws/actors`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use coffee_rt_actors::board::Frame;
+use coffee_rt_actors::supervision::{DEFAULT_STALL_MS, Fault, FaultError, MAX_STALL_MS, Tree};
+use futures_util::Stream;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::path::Tail;
+use warp::reply::Response;
+use warp::{Filter, path};
+
+use super::app::{App, FaultAccess};
+use super::body;
+use super::problem::Problem;
+use super::recover::only;
+use super::socket::{self, Frames};
+
+/// The tree is sent at least this often: its rates and uptimes change.
+const REFRESH: Duration = Duration::from_secs(1);
+/// The least time between two pictures of the tree.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The routes.
+pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
+    let (read, faults) = (app.clone(), app.clone());
+    let pictures = Arc::new(Pictures {
+        tree: app.tree.clone(),
+        last: Mutex::new(None),
+    });
+    let list = path!("api" / "actors")
+        .and(only(Method::GET))
+        .map(move || super::json(&json!({"actors": read.tree.snapshot()})));
+    let kill = path("api")
+        .and(path("actors"))
+        .and(path::tail())
+        .and_then(|tail: Tail| async move {
+            match tail.as_str().strip_suffix("/kill") {
+                Some(actor) if !actor.is_empty() => Ok(actor.to_owned()),
+                _ => Err(warp::reject::not_found()),
+            }
+        })
+        .and(only(Method::POST))
+        .and(warp::header::optional::<String>("authorization"))
+        .and(warp::body::stream())
+        .then(move |actor: String, authorization: Option<String>, body| {
+            let app = faults.clone();
+            async move {
+                inject(&app, &actor, authorization, body)
+                    .await
+                    .unwrap_or_else(Problem::into_response)
+            }
+        });
+    let socket = path!("ws" / "actors").and(socket::upgrade(app, move || TreeFrames::of(&pictures)));
+    list.or(kill).unify().or(socket).unify().boxed()
+}
+
+async fn inject<B: Buf>(
+    app: &App,
+    actor: &str,
+    authorization: Option<String>,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<Response, Problem> {
+    let body = body::read(body, app.body_limits).await?;
+    authorize(&app.fault_access, authorization.as_deref())?;
+    let fault = read_fault(&body)?;
+    app.tree.inject(actor, fault).map_err(|error| match error {
+        FaultError::UnknownPath(_) => Problem::new(StatusCode::NOT_FOUND, "unknown-actor", error.to_string()),
+        FaultError::NotRunning(_) => Problem::new(StatusCode::CONFLICT, "not-running", error.to_string()),
+    })?;
+    tracing::info!(actor, ?fault, "fault injected");
+    let mut response = super::json(&json!({"path": actor, "injected": fault}));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    Ok(response)
+}
+
+fn authorize(access: &FaultAccess, authorization: Option<&str>) -> Result<(), Problem> {
+    match access {
+        FaultAccess::Open => Ok(()),
+        FaultAccess::Off => {
+            let detail = "fault injection is off: this node listens beyond loopback and has no COFFEE_RT_ADMIN_TOKEN";
+            Err(Problem::new(StatusCode::FORBIDDEN, "faults-off", detail))
+        }
+        FaultAccess::Token(token) => {
+            let given = authorization.and_then(|value| value.split_once(' '));
+            let right = given
+                .is_some_and(|(scheme, given)| scheme.eq_ignore_ascii_case("bearer") && token.matches(given.trim()));
+            if right {
+                return Ok(());
+            }
+            let detail = "send COFFEE_RT_ADMIN_TOKEN as Authorization: Bearer …";
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "wrong-token", detail)
+                .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+        }
+    }
+}
+
+/// Reads `{"mode":"kill"|"panic"|"stall","millis":…}`; an empty body is a kill.
+fn read_fault(body: &[u8]) -> Result<Fault, Problem> {
+    #[derive(Default, Deserialize)]
+    struct Given {
+        mode: Option<serde_json::Value>,
+        millis: Option<serde_json::Value>,
+    }
+    let given: Given = match body {
+        [] => Given::default(),
+        body => match serde_json::from_slice::<serde_json::Value>(body) {
+            Ok(object @ serde_json::Value::Object(_)) => serde_json::from_value(object).unwrap_or_default(),
+            Ok(_) => {
+                return Err(Problem::invalid_field(
+                    "body",
+                    "must be a JSON object with mode and millis",
+                ));
+            }
+            Err(error) => {
+                let detail = format!("the body is not JSON: {error}");
+                return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail));
+            }
+        },
+    };
+    let millis = match given.millis {
+        None => DEFAULT_STALL_MS,
+        Some(millis) => millis
+            .as_u64()
+            .filter(|millis| (1..=MAX_STALL_MS).contains(millis))
+            .ok_or_else(|| {
+                Problem::invalid_field("millis", format!("must be a whole number from 1 to {MAX_STALL_MS}"))
+            })?,
+    };
+    match given.mode {
+        None => Ok(Fault::Kill),
+        Some(mode) => match mode.as_str() {
+            Some("kill") => Ok(Fault::Kill),
+            Some("panic") => Ok(Fault::Panic),
+            Some("stall") => Ok(Fault::Stall(millis)),
+            _ => Err(Problem::invalid_field("mode", "must be kill, panic or stall")),
+        },
+    }
+}
+
+/// Pictures of the tree, made once for all sockets.
+struct Pictures {
+    tree: Arc<Tree>,
+    last: Mutex<Option<(Instant, u64, Frame)>>,
+}
+
+impl Pictures {
+    /// The picture of this version of the tree, or a later one; at most [`MIN_INTERVAL`] old.
+    fn of(&self, version: u64) -> Frame {
+        let mut last = self.last.lock();
+        if let Some((made, of, frame)) = &*last
+            && *of >= version
+            && made.elapsed() < MIN_INTERVAL
+        {
+            return frame.clone();
+        }
+        let frame = Frame::from(json!({"actors": self.tree.snapshot()}).to_string());
+        *last = Some((Instant::now(), version, frame.clone()));
+        frame
+    }
+}
+
+/// A socket's view of the tree: a picture at once, then at each change and each second.
+struct TreeFrames {
+    pictures: Arc<Pictures>,
+    versions: watch::Receiver<u64>,
+    sent: Option<Instant>,
+}
+
+impl TreeFrames {
+    fn of(pictures: &Arc<Pictures>) -> Self {
+        Self {
+            pictures: pictures.clone(),
+            versions: pictures.tree.subscribe(),
+            sent: None,
+        }
+    }
+}
+
+impl Frames for TreeFrames {
+    async fn next(&mut self) -> Frame {
+        if let Some(sent) = self.sent {
+            tokio::select! {
+                _ = self.versions.changed() => sleep(MIN_INTERVAL.saturating_sub(sent.elapsed())).await,
+                () = sleep(REFRESH.saturating_sub(sent.elapsed())) => {}
+            }
+        }
+        self.sent = Some(Instant::now());
+        let version = *self.versions.borrow_and_update();
+        self.pictures.of(version)
+    }
+}

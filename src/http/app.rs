@@ -1,0 +1,133 @@
+//! What the handlers share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use coffee_rt_actors::board::Board;
+use coffee_rt_actors::domain::Menu;
+use coffee_rt_actors::order_desk::OrderDesk;
+use coffee_rt_actors::store_watch::StoreHealth;
+use coffee_rt_actors::supervision::Tree;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::body::BodyLimits;
+use super::metrics::HttpMetrics;
+use crate::config::{Limits, Secret, Version};
+
+/// A version that runs.
+pub struct RunningVersion {
+    /// Where its orders are handed in.
+    pub desk: OrderDesk,
+    /// Whether each of its batchers holds its shard.
+    pub ready: Vec<Arc<AtomicBool>>,
+}
+
+/// Who may inject faults.
+#[derive(Clone, Debug)]
+pub enum FaultAccess {
+    /// Anyone: the node is reachable from its own machine only.
+    Open,
+    /// Who knows the token.
+    Token(Secret),
+    /// Nobody: the node is reachable from elsewhere and has no token.
+    Off,
+}
+
+/// What the handlers share. Outlives every actor.
+pub struct App {
+    /// What can be ordered.
+    pub(super) menu: Menu,
+    /// The running versions.
+    pub(super) running: BTreeMap<Version, RunningVersion>,
+    /// `sqlite` or `postgres`.
+    pub engine: &'static str,
+    pub(super) board: Arc<Board>,
+    pub(super) tree: Arc<Tree>,
+    pub(super) health: watch::Receiver<StoreHealth>,
+    pub(super) fault_access: FaultAccess,
+    pub(super) body_limits: BodyLimits,
+    /// One permit for each WebSocket.
+    pub(super) sockets: Arc<Semaphore>,
+    pub(super) metrics: HttpMetrics,
+    /// Cancelled when the node stops: sockets say goodbye, connections finish their request.
+    pub draining: CancellationToken,
+    /// Connections and sockets that are open.
+    pub open: TaskTracker,
+}
+
+/// What an [`App`] is made of.
+pub struct AppParts {
+    /// The running versions.
+    pub running: BTreeMap<Version, RunningVersion>,
+    /// `sqlite` or `postgres`.
+    pub engine: &'static str,
+    /// The present view.
+    pub board: Arc<Board>,
+    /// The supervision tree.
+    pub tree: Arc<Tree>,
+    /// The store's health.
+    pub health: watch::Receiver<StoreHealth>,
+    /// Who may inject faults.
+    pub fault_access: FaultAccess,
+    /// What can be ordered.
+    pub menu: Menu,
+    /// The limit of everything.
+    pub limits: Limits,
+}
+
+impl App {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// Where the registry has one of the metrics already.
+    pub fn new(parts: AppParts, registry: &prometheus::Registry) -> prometheus::Result<Self> {
+        let AppParts {
+            running,
+            engine,
+            board,
+            tree,
+            health,
+            fault_access,
+            menu,
+            limits,
+        } = parts;
+        Ok(Self {
+            metrics: HttpMetrics::register(registry, tree.clone())?,
+            body_limits: BodyLimits {
+                keep_bytes: limits.body_bytes,
+                discard_bytes: limits.discard_bytes,
+                deadline: Duration::from_millis(limits.read_deadline_ms),
+            },
+            sockets: Arc::new(Semaphore::new(limits.sockets)),
+            draining: CancellationToken::new(),
+            open: TaskTracker::new(),
+            menu,
+            running,
+            engine,
+            board,
+            tree,
+            health,
+            fault_access,
+        })
+    }
+
+    pub(super) fn desk(&self, version: Version) -> Option<&OrderDesk> {
+        self.running.get(&version).map(|running| &running.desk)
+    }
+
+    pub(super) fn versions(&self) -> impl Iterator<Item = Version> {
+        self.running.keys().copied()
+    }
+}
+
+impl RunningVersion {
+    /// Whether every batcher holds its shard.
+    #[must_use]
+    pub fn holds_its_shards(&self) -> bool {
+        self.ready.iter().all(|ready| ready.load(Ordering::Relaxed))
+    }
+}

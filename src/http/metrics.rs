@@ -1,0 +1,196 @@
+//! `GET /metrics`, and what HTTP counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coffee_rt_actors::supervision::Tree;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    exponential_buckets,
+};
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::reply::Response;
+use warp::{Filter, path};
+
+use super::app::App;
+use super::recover::only;
+
+/// What HTTP counts.
+#[derive(Clone)]
+pub(super) struct HttpMetrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    /// Of WebSockets.
+    pub sockets: SocketMetrics,
+    order: OrderMetrics,
+}
+
+/// Handles for the request that comes most often.
+#[derive(Clone)]
+struct OrderMetrics {
+    answered: IntCounter,
+    seconds: prometheus::Histogram,
+}
+
+/// What WebSockets count.
+#[derive(Clone)]
+pub(super) struct SocketMetrics {
+    /// Sockets opened.
+    pub opened: IntCounter,
+    /// Sockets closed.
+    pub closed: IntCounter,
+}
+
+const ORDER_V1: &str = "/api/v1/order";
+
+impl HttpMetrics {
+    /// Makes and registers all metrics.
+    pub(super) fn register(registry: &Registry, tree: Arc<Tree>) -> prometheus::Result<Self> {
+        let opts = Opts::new("http_requests_total", "Requests answered");
+        let requests = IntCounterVec::new(opts, &["method", "endpoint", "status_code"])?;
+        let opts = HistogramOpts::new(
+            "http_request_duration_seconds",
+            "Time from a request's header to its answer",
+        )
+        .buckets(exponential_buckets(0.000_25, 2.0, 16)?);
+        let seconds = HistogramVec::new(opts, &["method", "endpoint"])?;
+        let opts = Opts::new("websocket_connections_total", "WebSockets opened and closed");
+        let sockets = IntCounterVec::new(opts, &["action"])?;
+        let info = IntGaugeVec::new(Opts::new("cafe_order_api_info", "The running node"), &["version"])?;
+        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(sockets.clone()))?;
+        registry.register(Box::new(info))?;
+        registry.register(Box::new(TreeCollector::new(tree)?))?;
+        Ok(Self {
+            registry: registry.clone(),
+            sockets: SocketMetrics {
+                opened: sockets.with_label_values(&["connect"]),
+                closed: sockets.with_label_values(&["disconnect"]),
+            },
+            order: OrderMetrics {
+                answered: requests.with_label_values(&["POST", ORDER_V1, "200"]),
+                seconds: seconds.with_label_values(&["POST", ORDER_V1]),
+            },
+            requests,
+            seconds,
+        })
+    }
+
+    /// Counts an answered request.
+    pub(super) fn count(&self, method: &Method, path: &str, status: StatusCode, took: Duration) {
+        if path == ORDER_V1 && status == StatusCode::OK {
+            self.order.answered.inc();
+            self.order.seconds.observe(took.as_secs_f64());
+            return;
+        }
+        let (method, endpoint) = (method_label(method), endpoint_label(path));
+        self.requests
+            .with_label_values(&[method, endpoint, status.as_str()])
+            .inc();
+        self.seconds
+            .with_label_values(&[method, endpoint])
+            .observe(took.as_secs_f64());
+    }
+}
+
+/// The route.
+pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
+    path!("metrics")
+        .and(only(Method::GET))
+        .map(move || {
+            let mut text = Vec::new();
+            if let Err(error) = TextEncoder::new().encode(&app.metrics.registry.gather(), &mut text) {
+                tracing::error!(%error, "metrics cannot be written");
+            }
+            let mut response = Response::new(text.into());
+            let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response
+        })
+        .boxed()
+}
+
+/// Labels are bounded whatever clients send.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+fn endpoint_label(path: &str) -> &'static str {
+    const ENDPOINTS: [&str; 10] = [
+        ORDER_V1,
+        "/api/v2/order",
+        "/api/v3/order",
+        "/api/dashboard",
+        "/api/actors",
+        "/ws/dashboard",
+        "/ws/actors",
+        "/livez",
+        "/readyz",
+        "/metrics",
+    ];
+    match ENDPOINTS.iter().find(|endpoint| **endpoint == path) {
+        Some(endpoint) => endpoint,
+        None if path.starts_with("/api/actors/") => "/api/actors/{path}/kill",
+        None => "other",
+    }
+}
+
+/// Shows the tree's own counters when they are asked for, so that no label is written twice.
+struct TreeCollector {
+    tree: Arc<Tree>,
+    restarts: IntGaugeVec,
+    mailbox: IntGaugeVec,
+    in_flight: IntGaugeVec,
+}
+
+impl TreeCollector {
+    fn new(tree: Arc<Tree>) -> prometheus::Result<Self> {
+        let gauge = |name: &str, help: &str| IntGaugeVec::new(Opts::new(name, help), &["actor"]);
+        Ok(Self {
+            tree,
+            restarts: gauge(
+                "coffee_rt_actor_restarts",
+                "Restarts of an actor since the node started",
+            )?,
+            mailbox: gauge("coffee_rt_actor_mailbox_messages", "Messages that wait for an actor")?,
+            in_flight: gauge("coffee_rt_actor_in_flight", "Units of work an actor has in hand")?,
+        })
+    }
+
+    fn gauges(&self) -> [&IntGaugeVec; 3] {
+        [&self.restarts, &self.mailbox, &self.in_flight]
+    }
+}
+
+impl Collector for TreeCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.gauges().iter().flat_map(|gauge| gauge.desc()).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        for actor in self.tree.snapshot() {
+            let values = [actor.restarts, actor.mailbox, actor.in_flight];
+            for (gauge, value) in self.gauges().into_iter().zip(values) {
+                gauge
+                    .with_label_values(&[&actor.path])
+                    .set(i64::try_from(value).unwrap_or(i64::MAX));
+            }
+        }
+        self.gauges().iter().flat_map(|gauge| gauge.collect()).collect()
+    }
+}

@@ -1,0 +1,49 @@
+//! HTTP: the routes on warp, and an accept loop of our own that sets the limits warp's does not.
+
+mod actors;
+mod app;
+mod body;
+mod dashboard;
+mod health;
+mod metrics;
+mod order;
+mod problem;
+mod recover;
+mod server;
+mod socket;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderValue, header};
+use warp::reply::Response;
+use warp::{Filter, Reply};
+
+pub use app::{App, AppParts, FaultAccess, RunningVersion};
+pub use server::{Acceptor, AcceptorArgs, Listening};
+
+/// All routes; orders first, because they come most often.
+fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    order::route(app.clone())
+        .or(dashboard::routes(app.clone()))
+        .unify()
+        .or(health::routes(app.clone()))
+        .unify()
+        .or(actors::routes(app.clone()))
+        .unify()
+        .or(metrics::route(app.clone()))
+        .unify()
+        .recover(recover::recover)
+        .map(Reply::into_response)
+        .boxed()
+}
+
+/// A JSON answer.
+fn json(value: &impl Serialize) -> Response {
+    let mut response = Response::new(serde_json::to_vec(value).unwrap_or_default().into());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

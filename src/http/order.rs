@@ -1,0 +1,126 @@
+//! `POST /api/v{1,2,3}/order`.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Buf;
+use coffee_rt_actors::domain::{Cents, Instant, Order};
+use coffee_rt_actors::ticket::Acknowledged;
+use futures_util::Stream;
+use serde::Serialize;
+use uuid::Uuid;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::reply::Response;
+use warp::{Filter, path};
+
+use super::app::App;
+use super::body;
+use super::json;
+use super::problem::Problem;
+use super::recover::only;
+use crate::config::Version;
+
+/// The route.
+pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
+    path("api")
+        .and(path::param::<Version>())
+        .and(path("order"))
+        .and(path::end())
+        .and(only(Method::POST))
+        .and(warp::header::optional::<ContentType>("content-type"))
+        .and(warp::header::optional::<IdempotencyKey>("idempotency-key"))
+        .and(warp::body::stream())
+        .then(move |version, content_type, key, body| {
+            let app = app.clone();
+            async move {
+                let placed = place(&app, version, content_type, key, body).await;
+                placed.unwrap_or_else(Problem::into_response)
+            }
+        })
+        .boxed()
+}
+
+async fn place<B: Buf>(
+    app: &App,
+    version: Version,
+    content_type: Option<ContentType>,
+    key: Option<IdempotencyKey>,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<Response, Problem> {
+    // Read in any case, so that the client can read the answer.
+    let body = body::read(body, app.body_limits).await?;
+    let desk = app.desk(version).ok_or_else(|| not_run(app, version))?;
+    if content_type != Some(ContentType::Json) {
+        let detail = "send the order as Content-Type: application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", detail)
+            .with_header(header::ACCEPT, HeaderValue::from_static("application/json")));
+    }
+    let message_id = match key {
+        Some(IdempotencyKey(Some(key))) => key,
+        Some(IdempotencyKey(None)) => return Err(Problem::invalid_field("Idempotency-Key", "must be a UUID")),
+        None => Uuid::now_v7(),
+    };
+    let order = Order::from_json(&body, message_id, &app.menu, Instant::now())?;
+    let Acknowledged::Stored { id } = desk.place(order.clone()).await?;
+    Ok(json(&Stored {
+        id,
+        drink: &order.drink,
+        store: &order.store,
+        price: order.price,
+        timestamp: order.at,
+        message_id: order.message_id,
+    }))
+}
+
+/// The answer of v1.
+#[derive(Serialize)]
+struct Stored<'a> {
+    id: i64,
+    drink: &'a str,
+    store: &'a str,
+    price: Cents,
+    timestamp: Instant,
+    message_id: Uuid,
+}
+
+fn not_run(app: &App, version: Version) -> Problem {
+    let running: Vec<_> = app.versions().map(Version::name).collect();
+    let detail = format!(
+        "this node runs {}; {version} needs {}",
+        running.join(", "),
+        version.needs()
+    );
+    Problem::new(StatusCode::NOT_FOUND, "version-not-run", detail)
+}
+
+/// What the body claims to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ContentType {
+    Json,
+    Other,
+}
+
+impl FromStr for ContentType {
+    type Err = std::convert::Infallible;
+
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        let media = value.split(';').next().unwrap_or_default().trim();
+        let is_json = media.eq_ignore_ascii_case("application/json")
+            || media.len() > 17 && media[..12].eq_ignore_ascii_case("application/") && media.ends_with("+json");
+        Ok(if is_json { Self::Json } else { Self::Other })
+    }
+}
+
+/// The client's key; none where it is no UUID.
+struct IdempotencyKey(Option<Uuid>);
+
+impl FromStr for IdempotencyKey {
+    type Err = std::convert::Infallible;
+
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        // The draft has a structured-field string, in quotes; most clients send the bare UUID.
+        let bare = value.trim().trim_matches('"');
+        Ok(Self(Uuid::parse_str(bare).ok()))
+    }
+}

@@ -1,0 +1,133 @@
+//! A node: settings → store → tree → serving → draining.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coffee_rt_actors::board::Board;
+use coffee_rt_actors::ports::{DeltaBus, OrderStore};
+use coffee_rt_actors::store_watch::StoreHealth;
+use coffee_rt_actors::supervision::{DRAIN_LIMIT_MS, Meltdown, Tree, run_guarded};
+use coffee_rt_actors::telemetry::Telemetry;
+use tokio::sync::watch;
+
+use crate::adapters::postgres::{PostgresBus, PostgresStore};
+use crate::adapters::sqlite::SqliteStore;
+use crate::config::{Config, Version};
+use crate::http::{AcceptorArgs, App, AppParts, FaultAccess, Listening, RunningVersion};
+use crate::tree::{self, Branches, Shared, V1Direct};
+
+/// Why a node ended other than by being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Something it needs to start is not there.
+    #[error(transparent)]
+    Start(#[from] anyhow::Error),
+    /// The supervision tree gave up.
+    #[error("the supervision tree gave up: {0}")]
+    Meltdown(#[from] Meltdown),
+}
+
+/// Runs a node until `stop` resolves, then drains it.
+///
+/// # Errors
+/// See [`NodeError`].
+pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Result<(), NodeError> {
+    let (store, bus) = open_store(&config).await?;
+    let (listening, address) = Listening::on(config.listen)
+        .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}; is another node running?", config.listen))?;
+    let supervision = Arc::new(Tree::default());
+    let (spec, app) = assemble(&config, store, bus, &listening, supervision.clone())?;
+    let versions: Vec<_> = config.running_versions().iter().map(|version| version.name()).collect();
+    tracing::info!(%address, engine = app.engine, versions = versions.join(","), "listening");
+
+    let drain_deadline = Duration::from_millis(config.limits.drain_deadline_ms);
+    let shutdown = async {
+        stop.await;
+        drain_http(&app, &listening, drain_deadline).await;
+    };
+    run_guarded(spec, supervision, shutdown).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the configured store. PostgreSQL may be away: the node then starts, is not ready, and tries again.
+///
+/// # Errors
+/// Where the URL cannot be read, or the SQLite file cannot be opened.
+async fn open_store(config: &Config) -> anyhow::Result<(Arc<dyn OrderStore>, Option<Arc<dyn DeltaBus>>)> {
+    match &config.database_url {
+        Some(url) => {
+            let store = PostgresStore::connect_lazy(url.reveal(), &config.menu)?;
+            Ok((store, Some(Arc::new(PostgresBus::new(url.reveal())?))))
+        }
+        None => Ok((SqliteStore::open(&config.sqlite_path, &config.menu).await?, None)),
+    }
+}
+
+fn assemble(
+    config: &Config,
+    store: Arc<dyn OrderStore>,
+    bus: Option<Arc<dyn DeltaBus>>,
+    listening: &Listening,
+    supervision: Arc<Tree>,
+) -> anyhow::Result<(coffee_rt_actors::supervision::SupervisorSpec, Arc<App>)> {
+    let registry = prometheus::Registry::new();
+    let telemetry = Telemetry::register(&registry)?;
+    let board = Arc::new(Board::default());
+    let health = Arc::new(watch::Sender::new(StoreHealth::Unknown));
+    let engine = store.engine();
+    let (shared, deltas) = tree::shared(Shared {
+        store: store.clone(),
+        bus,
+        board: board.clone(),
+        health: health.clone(),
+        min_interval: Duration::from_millis(config.dashboard.min_interval_ms),
+        telemetry: telemetry.clone(),
+    });
+    let (v1, desk, ready) = tree::v1_direct(V1Direct {
+        store,
+        deltas,
+        batchers: config.v1.batchers,
+        credit_orders: config.limits.credit_orders,
+        order_deadline: config.order_deadline(),
+        metrics: telemetry.batches(Version::V1.name()),
+    });
+    let app = Arc::new(App::new(
+        AppParts {
+            running: BTreeMap::from([(Version::V1, RunningVersion { desk, ready })]),
+            engine,
+            board,
+            tree: supervision,
+            health: health.subscribe(),
+            fault_access: fault_access(config),
+            menu: config.menu.clone(),
+            limits: config.limits,
+        },
+        &registry,
+    )?);
+    let read_deadline = Duration::from_millis(config.limits.read_deadline_ms);
+    let http = AcceptorArgs::new(listening.clone(), app.clone(), config.limits.connections, read_deadline);
+    let versions = vec![(Version::V1.name(), v1)];
+    Ok((tree::root(Branches { shared, versions, http }), app))
+}
+
+fn fault_access(config: &Config) -> FaultAccess {
+    match &config.admin_token {
+        Some(token) => FaultAccess::Token(token.clone()),
+        None if config.listens_on_loopback() => FaultAccess::Open,
+        None => FaultAccess::Off,
+    }
+}
+
+/// Lets open requests finish while the actors still run; sockets get a close frame.
+async fn drain_http(app: &App, listening: &Listening, deadline: Duration) {
+    tracing::info!(open = app.open.len(), "stopping: finishing open requests");
+    listening.close();
+    app.draining.cancel();
+    app.open.close();
+    if tokio::time::timeout(deadline, app.open.wait()).await.is_err() {
+        tracing::warn!(open = app.open.len(), ?deadline, "connections did not finish in time");
+    }
+    tracing::debug!(limit_ms = DRAIN_LIMIT_MS, "stopping: draining actors");
+}
