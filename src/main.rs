@@ -1,2 +1,11 @@
 //! The `coffee-rt` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use coffee_rt::cli::{self, Cli};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run(Cli::parse().command).await.into()
+}
