@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use node_double::{Act, NodeDouble, State, problem, serve};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio_tungstenite::tungstenite::Message;
@@ -228,7 +229,7 @@ async fn tree_shows_who_supervises_whom() {
 }
 
 /// A node that sends two frames and breaks the connection, again and again.
-async fn node_with_frames() -> String {
+async fn node_that_pushes(frame: impl Fn(u64) -> Value + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -237,10 +238,7 @@ async fn node_with_frames() -> String {
             let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
             for _ in 0..2 {
                 total += 1;
-                let frame = json!({"current_hour": {"hour": 9, "top_drinks": ["latte"], "revenue": 12.5, "order_count": 3},
-                    "top5_drinks": ["latte"], "recent_orders": [], "server_timestamp": "2026-11-22T09:00:00Z",
-                    "stored_total": total});
-                socket.send(Message::text(frame.to_string())).await.unwrap();
+                socket.send(Message::text(frame(total).to_string())).await.unwrap();
             }
         }
     });
@@ -249,7 +247,12 @@ async fn node_with_frames() -> String {
 
 #[tokio::test]
 async fn watch_connects_again_and_ends_after_its_frames() {
-    let url = node_with_frames().await;
+    let url = node_that_pushes(|total| {
+        json!({"current_hour": {"hour": 9, "top_drinks": ["latte"], "revenue": 12.5, "order_count": 3},
+            "top5_drinks": ["latte"], "recent_orders": [], "server_timestamp": "2026-11-22T09:00:00Z",
+            "stored_total": total})
+    })
+    .await;
     let (code, out, err) = told(&coffee_rt(&url, &["watch", "--frames", "3"]).await);
     assert_eq!(code, Some(0), "{err}");
     assert_eq!(out.lines().count(), 3, "{out}");
@@ -260,4 +263,35 @@ async fn watch_connects_again_and_ends_after_its_frames() {
     let (_, out, _) = told(&coffee_rt(&url, &["watch", "--frames", "1", "--json"]).await);
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["current_hour"]["hour"], 9);
     assert_eq!(told(&coffee_rt(&nobody_there().await, &["watch"]).await).0, Some(4));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn tree_watches_until_it_is_told_to_end() {
+    let url = node_that_pushes(tree).await;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_coffee-rt"))
+        .args(["tree", "--watch", "--json", "--url", &url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for generation in 1..=5 {
+        let line = tokio::time::timeout(DEADLINE, lines.next_line())
+            .await
+            .expect("a tree arrives")
+            .unwrap()
+            .unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), tree(generation));
+    }
+    let pid = i32::try_from(child.id().unwrap()).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = tokio::time::timeout(DEADLINE, child.wait_with_output())
+        .await
+        .expect("it ends")
+        .unwrap();
+    let (code, _, err) = told(&output);
+    assert_eq!(code, Some(0));
+    assert!(err.contains("trying again") && err.contains("connected again"), "{err}");
 }

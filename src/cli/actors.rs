@@ -84,7 +84,10 @@ impl ActorRow {
 
 impl ActorTree {
     /// Asks a node for its tree.
-    pub(super) async fn fetch(client: &NodeClient) -> Result<Self, ClientError> {
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn fetch(client: &NodeClient) -> Result<Self, ClientError> {
         client.get(ACTORS_PATH).await
     }
 

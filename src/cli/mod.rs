@@ -10,9 +10,12 @@ use url::Url;
 use crate::client::{ClientError, DEFAULT_URL, NodeClient};
 
 pub mod actors;
+mod dashboard;
+mod feed;
 pub mod kill;
 mod screen;
 pub mod simulate;
+mod summary;
 pub mod tree;
 pub mod watch;
 

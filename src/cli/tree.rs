@@ -1,14 +1,14 @@
 //! `tree`: the supervision tree, once or as it changes.
 
+use std::time::Duration;
+
 use clap::Args as ClapArgs;
-use futures_util::StreamExt;
-use tokio_tungstenite::tungstenite::Message;
 
 use super::actors::{ACTORS_PATH, ACTORS_SOCKET, ActorTree};
+use super::feed::{Event, Feed};
 use super::screen::{Screen, print};
-use super::watch::reconnect_pause;
 use super::{Exit, Failure, NodeArgs};
-use crate::client::{NodeClient, Socket};
+use crate::client::NodeClient;
 
 /// Show the supervision tree
 #[derive(Clone, Debug, ClapArgs)]
@@ -54,48 +54,21 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
 /// Never ends by itself, except where the node was not there to begin with.
 async fn watch(client: &NodeClient, json: bool) -> Result<(), Failure> {
     let mut screen = Screen::new();
-    let mut socket = client.socket(ACTORS_SOCKET).await?;
-    let mut failures = 0;
+    // The tree is pushed when it changes: silence means nothing.
+    let mut feed = Feed::open(client, ACTORS_SOCKET, Duration::MAX).await?;
     loop {
-        failures = if show_all(&mut socket, &mut screen, json).await? > 0 {
-            0
-        } else {
-            failures
-        };
-        screen.keep();
-        loop {
-            failures += 1;
-            let pause = reconnect_pause(failures);
-            eprintln!(
-                "the connection to {} is gone: trying again in {pause:?}",
-                client.address()
-            );
-            tokio::time::sleep(pause).await;
-            if let Ok(again) = client.socket(ACTORS_SOCKET).await {
-                socket = again;
-                break;
+        match feed.next().await {
+            Event::Text(text) if json => print(&[text.as_str()])?,
+            Event::Text(text) => {
+                let tree: ActorTree = serde_json::from_str(&text).map_err(|error| {
+                    Failure::new(
+                        Exit::Environment,
+                        format!("{ACTORS_SOCKET} sent what is no tree of actors: {error}"),
+                    )
+                })?;
+                screen.draw(&tree.lines())?;
             }
+            notice => feed.notice(&notice, &mut screen),
         }
     }
-}
-
-/// Shows every document until the socket ends; returns how many.
-async fn show_all(socket: &mut Socket, screen: &mut Screen, json: bool) -> Result<u64, Failure> {
-    let mut shown = 0;
-    while let Some(Ok(message)) = socket.next().await {
-        let Message::Text(text) = message else { continue };
-        if json {
-            print(&[text.as_str()])?;
-        } else {
-            let tree: ActorTree = serde_json::from_str(&text).map_err(|error| {
-                Failure::new(
-                    Exit::Environment,
-                    format!("{ACTORS_SOCKET} sent what is no tree of actors: {error}"),
-                )
-            })?;
-            screen.draw(&tree.lines())?;
-        }
-        shown += 1;
-    }
-    Ok(shown)
 }
