@@ -1,3 +1,10 @@
 //! The `coffee-rt` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use coffee_rt::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    cli::main(Cli::parse()).into()
+}

@@ -7,20 +7,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use coffee_rt_actors::domain::{Cents, Instant as UtcInstant, Menu};
+use coffee_rt_actors::domain::Menu;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_util::task::AbortOnDropHandle;
 use url::Position;
 use uuid::Uuid;
 
+use super::answer::{Answer, understand};
 use super::options::{Options, Version};
 use super::order::Outgoing;
 
@@ -28,21 +28,6 @@ use super::order::Outgoing;
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// How often one attempt may find that the node closed an idle connection before anything was sent.
 const MAX_FRESH_CONNECTIONS: u32 = 3;
-
-/// What one attempt showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// Acknowledged; v1 gives the order's id. `wrong` says how the answer contradicts the order, if it does.
-    Acknowledged { id: Option<i64>, wrong: Option<String> },
-    /// The node says that it did not take the order.
-    Refused {
-        status: u16,
-        detail: String,
-        retry_after: Option<Duration>,
-    },
-    /// Whether the node took it cannot be known from here.
-    Unknown(String),
-}
 
 /// Where attempts go and what their answers are compared with.
 #[derive(Debug)]
@@ -108,7 +93,7 @@ impl Connection {
     pub(super) async fn attempt(&mut self, outgoing: &Outgoing) -> Answer {
         let target = Arc::clone(&self.target);
         match tokio::time::timeout(target.timeout, self.exchange(outgoing)).await {
-            Ok(Ok((response, body))) => understand(&target, outgoing, &response, &body),
+            Ok(Ok((response, body))) => understand(target.version, &target.menu, outgoing, &response, &body),
             Ok(Err(reason)) => Answer::Unknown(reason),
             Err(_) => Answer::Unknown(format!("no answer within {:?}", target.timeout)),
         }
@@ -168,77 +153,6 @@ async fn read(response: Response<Incoming>) -> Result<(Response<()>, Bytes), Str
     Ok((Response::from_parts(head, ()), body.to_bytes()))
 }
 
-/// The fields of an acknowledgement of any version.
-#[derive(Deserialize)]
-struct Acknowledgement {
-    message_id: Uuid,
-    id: Option<i64>,
-    drink: Option<String>,
-    store: Option<String>,
-    price: Option<Cents>,
-    timestamp: Option<UtcInstant>,
-}
-
-#[derive(Deserialize, Default)]
-struct ProblemDetail {
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    detail: String,
-}
-
-fn understand(target: &Target, outgoing: &Outgoing, head: &Response<()>, body: &[u8]) -> Answer {
-    let status = head.status();
-    if status.is_success() {
-        return acknowledged(target, outgoing, body);
-    }
-    let problem: ProblemDetail = serde_json::from_slice(body).unwrap_or_default();
-    let detail = if problem.detail.is_empty() {
-        problem.title
-    } else {
-        problem.detail
-    };
-    // Only 503 and the client errors promise that the order was not taken; other failures leave it open.
-    if status.as_u16() == 503 || status.is_client_error() {
-        let seconds = head
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        return Answer::Refused {
-            status: status.as_u16(),
-            detail,
-            retry_after: seconds.map(Duration::from_secs),
-        };
-    }
-    Answer::Unknown(format!("answered {status} {detail}"))
-}
-
-fn acknowledged(target: &Target, outgoing: &Outgoing, body: &[u8]) -> Answer {
-    let answer: Acknowledgement = match serde_json::from_slice(body) {
-        Ok(answer) => answer,
-        Err(error) => {
-            let wrong = format!("the acknowledgement cannot be read: {error}");
-            return Answer::Acknowledged {
-                id: None,
-                wrong: Some(wrong),
-            };
-        }
-    };
-    let (menu, purchase) = (&target.menu, &outgoing.purchase);
-    let mut wrong = None;
-    if answer.message_id != outgoing.message_id {
-        wrong = Some(format!("the acknowledgement names the key {}", answer.message_id));
-    } else if target.version == Version::V1 {
-        let same = answer.id.is_some()
-            && answer.drink.as_deref() == Some(menu.drinks[usize::from(purchase.drink)].as_ref())
-            && answer.store.as_deref() == Some(menu.stores[usize::from(purchase.store)].as_ref())
-            && answer.price == Some(Cents(i64::from(purchase.cents)))
-            && answer.timestamp == Some(outgoing.at);
-        wrong = (!same).then(|| format!("acknowledged another order: {}", String::from_utf8_lossy(body)));
-    }
-    Answer::Acknowledged { id: answer.id, wrong }
-}
-
 /// A body whose customer pauses before sending it.
 pub(super) struct OrderBody {
     text: Option<Bytes>,
@@ -278,42 +192,12 @@ impl Body for OrderBody {
 
 #[cfg(test)]
 mod tests {
-    use super::super::profile::{Purchase, WireStyle};
     use super::*;
     use url::Url;
 
-    fn sent() -> (Target, Arc<Outgoing>) {
-        let options = Options::new(Url::parse("http://[::1]:8005/base/").unwrap());
-        let purchase = Purchase {
-            profile: 0,
-            drink: 2,
-            store: 0,
-            cents: 450,
-            taps: 1,
-            pause: Duration::ZERO,
-            wire: WireStyle::Plain,
-        };
-        let outgoing = Outgoing::new(purchase, &options.menu, std::time::Instant::now());
-        (Target::new(&options).unwrap(), outgoing)
-    }
-
-    fn answer(status: u16, retry_after: Option<&str>, body: &str) -> Answer {
-        let (target, outgoing) = sent();
-        let mut head = Response::builder().status(status);
-        if let Some(seconds) = retry_after {
-            head = head.header(RETRY_AFTER, seconds);
-        }
-        let text = String::from_utf8_lossy(&outgoing.body);
-        let echo = format!(r#"{{"id":7,"message_id":"{}",{}"#, outgoing.message_id, &text[1..]);
-        let body = body
-            .replace("ECHO", &echo)
-            .replace("KEY", &outgoing.message_id.to_string());
-        understand(&target, &outgoing, &head.body(()).unwrap(), body.as_bytes())
-    }
-
     #[test]
     fn the_address_is_taken_apart() {
-        let (target, _) = sent();
+        let target = Target::new(&Options::new(Url::parse("http://[::1]:8005/base/").unwrap())).unwrap();
         assert_eq!(
             (target.host.as_str(), target.port, target.path.as_str()),
             ("::1", 8005, "/base/api/v1/order")
@@ -321,42 +205,5 @@ mod tests {
         assert_eq!(target.authority, "[::1]:8005");
         let secure = Options::new(Url::parse("https://cafe.example").unwrap());
         assert!(Target::new(&secure).unwrap_err().contains("http://"));
-    }
-
-    #[test]
-    fn answers_are_told_apart() {
-        assert_eq!(
-            answer(200, None, "ECHO"),
-            Answer::Acknowledged {
-                id: Some(7),
-                wrong: None
-            }
-        );
-        let busy = answer(503, Some("2"), r#"{"title":"Busy","detail":"no credit"}"#);
-        let retry_after = Some(Duration::from_secs(2));
-        assert_eq!(
-            busy,
-            Answer::Refused {
-                status: 503,
-                detail: "no credit".into(),
-                retry_after
-            }
-        );
-        assert!(matches!(
-            answer(404, None, "<html>"),
-            Answer::Refused { status: 404, .. }
-        ));
-        assert!(matches!(answer(500, None, ""), Answer::Unknown(_)));
-        assert!(matches!(answer(302, None, ""), Answer::Unknown(_)));
-    }
-
-    #[test]
-    fn an_answer_that_contradicts_the_order_is_noticed() {
-        let other_key = r#"{"message_id":"00000000-0000-0000-0000-000000000000"}"#;
-        for body in ["not json", r#"{"message_id":"KEY"}"#, other_key] {
-            let Answer::Acknowledged { wrong: Some(_), .. } = answer(200, None, body) else {
-                panic!("{body} passed")
-            };
-        }
     }
 }

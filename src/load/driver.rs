@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::attempt::{Answer, Connection, Target};
+use super::answer::Answer;
+use super::attempt::{Connection, Target};
 use super::ledger::Ledger;
 use super::line::WaitingLine;
 use super::options::{Options, OptionsError, Pace, RetryPolicy};

@@ -7,7 +7,7 @@ use coffee_rt_actors::domain::{Cents, Instant as UtcInstant, Item, Menu};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::attempt::Answer;
+use super::answer::Answer;
 use super::options::MAX_PROFILES;
 use super::order::Outgoing;
 use super::report::Refusals;

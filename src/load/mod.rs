@@ -7,6 +7,7 @@
 //! ```
 //! Latency counts from the moment an order was due, so a node that stalls cannot hide behind a client that waits.
 
+mod answer;
 mod attempt;
 mod driver;
 mod ledger;

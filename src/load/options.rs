@@ -289,7 +289,7 @@ mod tests {
             (
                 Options {
                     timeout: Duration::ZERO,
-                    ..sound.clone()
+                    ..sound
                 },
                 "timeout",
             ),

@@ -68,7 +68,7 @@ pub struct Progress {
 }
 
 /// A run that ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// `v1`, `v2` or `v3`.
     pub version: String,
