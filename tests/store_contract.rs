@@ -1,4 +1,5 @@
 //! What every store promises, run against each engine.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod store_support;
 
@@ -375,4 +376,24 @@ async fn the_view_shows_exact_columns(fixture: Fixture) {
         ),
     };
     assert_eq!(fixture.text(sql).await, format!("{id}|latte|southend|{want}"));
+}
+
+/// The drill must be caught, else the checks prove nothing.
+#[cfg(feature = "fault-drills")]
+#[test]
+fn a_store_that_counts_conflicts_is_caught() {
+    for engine in ["sqlite", "postgres"] {
+        let story = format!("{engine}::a_repeated_order_keeps_its_id_and_is_not_counted_again");
+        let run = |drill: &str| {
+            let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+            test.args(["--exact", &story, "--nocapture"])
+                .env("COFFEE_RT_FAULT_DRILL", drill)
+                .output()
+                .unwrap()
+        };
+        assert!(run("").status.success(), "{engine}");
+        let drilled = run("count-conflicts");
+        let said = String::from_utf8_lossy(&drilled.stderr).into_owned() + &String::from_utf8_lossy(&drilled.stdout);
+        assert!(!drilled.status.success() && said.contains("left: 85"), "{said}");
+    }
 }

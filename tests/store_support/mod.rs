@@ -1,4 +1,5 @@
 //! A fresh database of either engine for one test, and orders to put into it.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

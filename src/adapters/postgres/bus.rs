@@ -97,7 +97,7 @@ impl DeltaBus for PostgresBus {
             listener.listen(DELTA_CHANNEL).await?;
             Ok(listener)
         };
-        let listen = async { listen.await.map_err(|error: sqlx::Error| unreachable(&error)) };
+        let listen = Box::pin(async { listen.await.map_err(|error: sqlx::Error| unreachable(&error)) });
         let listener = within(CONNECT_TIMEOUT, "listen", listen).await?;
         Ok(Box::new(Listener {
             node: self.node,

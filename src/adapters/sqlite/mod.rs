@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 use super::catalog::Catalog;
 use errors::classify;
 use writer::SqliteWriter;
+pub use writer::WAL_LIMIT_BYTES;
 
 /// Connections that reads share, beside the one that writes.
 pub const READ_CONNECTIONS: u32 = 2;

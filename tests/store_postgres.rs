@@ -1,0 +1,250 @@
+//! What only PostgreSQL can do to a store: be away, come back, be shared by several nodes, and carry deltas.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod store_support;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use coffee_rt::adapters::postgres::{PostgresBus, PostgresStore};
+use coffee_rt_actors::domain::{Cents, Item, Menu};
+use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaCell, DeltaContent, DeltaStream, OrderStore, ShardId, StoreError};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use store_support::*;
+
+type Test = tokio::task::JoinSet<()>;
+
+fn open(database: &PostgresDatabase) -> Arc<PostgresStore> {
+    PostgresStore::connect_lazy(&database.url, &Menu::default()).unwrap()
+}
+
+/// Ends all other sessions of a database, as a restart of the server does.
+async fn cut_connections(database: &PostgresDatabase) {
+    let mut conn = PgConnection::connect(&database.url).await.unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    conn.execute(cut).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_absent_is_away_until_it_comes() {
+    let database = PostgresDatabase::absent();
+    let store = open(&database);
+    let writer = store.shard_writer("v1");
+    assert!(matches!(writer.claim().await, Err(StoreError::Away(_))));
+    assert!(matches!(store.positions().await, Err(StoreError::Away(_))));
+    assert!(matches!(store.snapshot(0).await, Err(StoreError::Away(_))));
+    assert!(matches!(store.audit().await, Err(StoreError::Away(_))));
+    database.make().await;
+    let claim = writer.claim().await.unwrap();
+    assert_eq!(
+        stored(&writer.commit(claim, batch(&orders(3))).await.unwrap().outcomes),
+        3
+    );
+    assert_eq!(store.snapshot(0).await.unwrap().stored_total, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_listening_is_told_at_once() {
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let store = PostgresStore::connect_lazy(&format!("postgres://u:secret@127.0.0.1:{port}/db"), &Menu::default());
+    let started = Instant::now();
+    let Err(StoreError::Away(reason)) = store.unwrap().positions().await else {
+        panic!("not away")
+    };
+    assert!(reason.contains("refused") && !reason.contains("secret"), "{reason}");
+    assert!(started.elapsed().as_secs() < 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_connection_is_away_and_the_next_claim_heals_it() {
+    let fixture = postgres().await;
+    let Place::Postgres(database) = &fixture.place else {
+        unreachable!()
+    };
+    let writer = fixture.store.shard_writer("v1");
+    let claim = writer.claim().await.unwrap();
+    writer.commit(claim, batch(&orders(5))).await.unwrap();
+    fixture.store.positions().await.unwrap();
+    cut_connections(database).await;
+    let lost = batch(&orders(5));
+    assert!(matches!(
+        writer.commit(claim, lost.clone()).await,
+        Err(StoreError::Away(_))
+    ));
+    assert_eq!(
+        writer.commit(claim, lost.clone()).await,
+        Err(StoreError::Fenced),
+        "without a connection no claim holds"
+    );
+    let deadline = Instant::now() + DEADLINE;
+    let next = loop {
+        match writer.claim().await {
+            // The server may hold the old slot's lock a moment longer; any free slot will do.
+            Ok(claim) => break claim,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    };
+    assert_eq!(stored(&writer.commit(next, lost).await.unwrap().outcomes), 5);
+    cut_connections(database).await;
+    writer.claim().await.unwrap();
+    while fixture.store.positions().await.is_err() {
+        assert!(Instant::now() < deadline);
+    }
+    assert_eq!(fixture.rows().await, 10);
+    fixture.assert_audit_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_start_together_migrate_once_and_share_the_catalog() {
+    let database = PostgresDatabase::create().await;
+    let mut nodes = Test::new();
+    for _ in 0..4 {
+        let store = open(&database);
+        nodes.spawn(async move {
+            let writer = store.shard_writer("v1");
+            let claim = writer.claim().await.unwrap();
+            assert_eq!(
+                stored(&writer.commit(claim, batch(&orders(30))).await.unwrap().outcomes),
+                30
+            );
+        });
+    }
+    tokio::time::timeout(DEADLINE, nodes.join_all()).await.unwrap();
+    let store = open(&database);
+    let report = store.audit().await.unwrap();
+    assert_eq!((report.orders, report.differences), (120, vec![]));
+
+    // Numbers of names are scarce: restarts use none up.
+    let mut conn = PgConnection::connect(&database.url).await.unwrap();
+    let highest: Vec<i16> = sqlx::query_scalar("SELECT max(id) FROM coffee_rt.drinks")
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+    assert!(highest[0] <= 12, "{highest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_another_node_added_is_learned() {
+    let database = PostgresDatabase::create().await;
+    let old = open(&database);
+    let writer = old.shard_writer("v1");
+    let claim = writer.claim().await.unwrap();
+    let tea = order(uuid::Uuid::now_v7(), "tea", "uptown", 250, NINE);
+    assert!(matches!(
+        writer.commit(claim, batch(std::slice::from_ref(&tea))).await,
+        Err(StoreError::Refused(_))
+    ));
+    let menu = Menu {
+        drinks: vec![Item::from("tea")],
+        ..Menu::default()
+    };
+    PostgresStore::connect_lazy(&database.url, &menu)
+        .unwrap()
+        .migrate()
+        .await
+        .unwrap();
+    assert_eq!(stored(&writer.commit(claim, batch(&[tea])).await.unwrap().outcomes), 1);
+    assert_eq!(&*old.snapshot(0).await.unwrap().recent[0].drink, "tea");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_for_reading_only_is_away_and_the_writer_recovers() {
+    let fixture = postgres().await;
+    let Place::Postgres(database) = &fixture.place else {
+        unreachable!()
+    };
+    let writer = fixture.store.shard_writer("v1");
+    fixture
+        .run(&format!(
+            "ALTER DATABASE {} SET default_transaction_read_only = on",
+            database.name
+        ))
+        .await;
+    assert!(matches!(writer.claim().await, Err(StoreError::Away(_))));
+    let undo = format!(
+        "ALTER DATABASE {} SET default_transaction_read_only = off",
+        database.name
+    );
+    let mut conn = PgConnection::connect(&database.url).await.unwrap();
+    conn.execute("SET default_transaction_read_only = off").await.unwrap();
+    conn.execute(AssertSqlSafe(undo)).await.unwrap();
+    writer.claim().await.unwrap();
+}
+
+fn delta(seq: i64, cells: usize) -> Delta {
+    let cell = |n: usize| DeltaCell {
+        minute: i64::try_from(n).unwrap(),
+        store: Item::from("uptown"),
+        drink: Item::from("latte"),
+        orders: 1,
+        amount: Cents(450),
+    };
+    let recent = orders(2).iter().map(|order| order.stored_as(seq)).collect();
+    Delta {
+        shard: ShardId(7),
+        seq,
+        content: Some(DeltaContent {
+            cells: (0..cells).map(cell).collect(),
+            recent,
+        }),
+    }
+}
+
+async fn receive(stream: &mut Box<dyn DeltaStream>, count: usize) -> Vec<Delta> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        all.extend(tokio::time::timeout(DEADLINE, stream.next()).await.unwrap().unwrap());
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bus_carries_deltas_between_nodes_but_not_back() {
+    let database = PostgresDatabase::create().await;
+    let (here, there) = (
+        PostgresBus::new(&database.url).unwrap(),
+        PostgresBus::new(&database.url).unwrap(),
+    );
+    let (mut at_here, mut at_there) = (here.subscribe().await.unwrap(), there.subscribe().await.unwrap());
+    here.publish(&[]).await.unwrap();
+
+    // Far more than one notification holds.
+    let sent: Vec<Delta> = (1..=60).map(|seq| delta(seq, 30)).collect();
+    here.publish(&sent).await.unwrap();
+    assert_eq!(receive(&mut at_there, sent.len()).await, sent);
+
+    let huge = delta(61, 3_000);
+    here.publish(&[delta(62, 1), huge.clone(), delta(63, 1)]).await.unwrap();
+    let received = receive(&mut at_there, 3).await;
+    assert_eq!(received[1], Delta { content: None, ..huge });
+    assert_eq!((received[0].seq, received[2].seq), (62, 63));
+
+    // The first that arrives here is the other node's: none of the own ones before it.
+    there.publish(&[delta(1, 1)]).await.unwrap();
+    assert_eq!(receive(&mut at_here, 1).await[0].seq, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_bus_says_so_and_connects_again() {
+    let database = PostgresDatabase::create().await;
+    let (here, there) = (
+        PostgresBus::new(&database.url).unwrap(),
+        PostgresBus::new(&database.url).unwrap(),
+    );
+    let mut at_there = there.subscribe().await.unwrap();
+    here.publish(&[delta(1, 1)]).await.unwrap();
+    assert_eq!(receive(&mut at_there, 1).await.len(), 1);
+    cut_connections(&database).await;
+    let broken = tokio::time::timeout(DEADLINE, at_there.next()).await.unwrap();
+    assert!(matches!(broken, Err(StoreError::Away(_))));
+    assert!(matches!(here.publish(&[delta(2, 1)]).await, Err(StoreError::Away(_))));
+    let mut at_there = there.subscribe().await.unwrap();
+    here.publish(&[delta(3, 1)]).await.unwrap();
+    assert_eq!(receive(&mut at_there, 1).await[0].seq, 3);
+}
