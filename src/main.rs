@@ -1,2 +1,3 @@
-//! x
-fn main(){}
+//! The `coffee-rt` command.
+
+fn main() {}

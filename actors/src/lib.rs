@@ -6,3 +6,19 @@ compile_error!("fault-drills are deliberate faults for tests: release builds hav
 
 pub mod domain;
 pub mod ports;
+pub mod supervision;
+
+pub mod aggregator;
+pub mod batcher;
+pub mod board;
+pub mod bus;
+pub mod credit;
+pub mod deltas;
+pub mod drill;
+pub mod fan_out;
+pub mod ingest;
+pub mod order_desk;
+pub mod store_watch;
+pub mod telemetry;
+pub mod ticket;
+pub mod view;

@@ -237,7 +237,9 @@ impl DeltaContent {
         let mut recent = Vec::new();
         for (order, outcome) in orders.iter().zip(outcomes) {
             let Outcome::Stored { id } = *outcome else { continue };
-            let cell = cells.entry((order.at.minute(), &order.store, &order.drink)).or_default();
+            let cell = cells
+                .entry((order.at.minute(), &order.store, &order.drink))
+                .or_default();
             cell.0 += 1;
             cell.1 += order.price;
             recent.push((id, order));

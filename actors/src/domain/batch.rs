@@ -28,6 +28,8 @@ impl OrderBatch {
     /// The place of an id in [`Self::orders`].
     #[must_use]
     pub fn position(&self, message_id: uuid::Uuid) -> Option<usize> {
-        self.orders.binary_search_by_key(&message_id, |order| order.message_id).ok()
+        self.orders
+            .binary_search_by_key(&message_id, |order| order.message_id)
+            .ok()
     }
 }

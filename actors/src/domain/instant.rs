@@ -51,7 +51,11 @@ impl Instant {
             TimeZone::UTC.to_timestamp(civil)
         });
         let micros = timestamp.map_err(|_| InstantError::NotIso8601)?.as_microsecond();
-        if micros < 0 { Err(InstantError::TooEarly) } else { Ok(Self(micros)) }
+        if micros < 0 {
+            Err(InstantError::TooEarly)
+        } else {
+            Ok(Self(micros))
+        }
     }
 
     /// Refuses a time more than [`MAX_AHEAD_SECONDS`] after `now`.
@@ -132,6 +136,9 @@ mod tests {
         let now = Instant(0);
         let limit = Instant(MAX_AHEAD_SECONDS * 1_000_000);
         assert_eq!(limit.not_far_ahead_of(now), Ok(limit));
-        assert_eq!(Instant(limit.0 + 1).not_far_ahead_of(now), Err(InstantError::TooFarAhead));
+        assert_eq!(
+            Instant(limit.0 + 1).not_far_ahead_of(now),
+            Err(InstantError::TooFarAhead)
+        );
     }
 }

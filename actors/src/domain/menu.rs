@@ -86,9 +86,18 @@ mod tests {
     #[test]
     fn bad_menus_are_named() {
         assert_eq!(Menu::default().validate(), Ok(()));
-        let with = |drinks: &[&str]| Menu { drinks: drinks.iter().map(|d| Item::from(*d)).collect(), ..Menu::default() };
-        assert_eq!(with(&[]).validate().unwrap_err().to_string(), "menu.drinks: needs 1 to 64 names, has 0");
-        assert_eq!(with(&["a", "a"]).validate().unwrap_err().to_string(), "menu.drinks: \"a\" stands twice");
+        let with = |drinks: &[&str]| Menu {
+            drinks: drinks.iter().map(|d| Item::from(*d)).collect(),
+            ..Menu::default()
+        };
+        assert_eq!(
+            with(&[]).validate().unwrap_err().to_string(),
+            "menu.drinks: needs 1 to 64 names, has 0"
+        );
+        assert_eq!(
+            with(&["a", "a"]).validate().unwrap_err().to_string(),
+            "menu.drinks: \"a\" stands twice"
+        );
         assert!(with(&["a\n"]).validate().is_err());
         assert!(with(&[&"x".repeat(41)]).validate().is_err());
     }

@@ -83,9 +83,17 @@ impl Order {
         let drink = on_menu(body.drink, "drink", &menu.drinks, &mut keep);
         let store = on_menu(body.store, "store", &menu.stores, &mut keep);
         let price = price(body.price).map_err(|message| keep("price", message)).ok();
-        let at = timestamp(body.timestamp, now).map_err(|message| keep("timestamp", message)).ok();
+        let at = timestamp(body.timestamp, now)
+            .map_err(|message| keep("timestamp", message))
+            .ok();
         match (drink, store, price, at) {
-            (Some(drink), Some(store), Some(price), Some(at)) => Ok(Self { message_id, drink, store, price, at }),
+            (Some(drink), Some(store), Some(price), Some(at)) => Ok(Self {
+                message_id,
+                drink,
+                store,
+                price,
+                at,
+            }),
             _ => Err(OrderError::Invalid(errors)),
         }
     }
@@ -114,7 +122,10 @@ fn refuse_body(body: &[u8], error: &serde_json::Error) -> OrderError {
     match serde_json::from_slice::<&RawValue>(body) {
         Ok(_) => {
             let message = if error.to_string().contains("duplicate field") {
-                format!("has a {}", error.to_string().split(" at line").next().unwrap_or("duplicate field"))
+                format!(
+                    "has a {}",
+                    error.to_string().split(" at line").next().unwrap_or("duplicate field")
+                )
             } else {
                 "must be a JSON object with drink, store, price and timestamp".to_owned()
             };
@@ -131,7 +142,9 @@ fn text<'a>(raw: Option<&'a RawValue>) -> Result<Cow<'a, str>, String> {
     {
         return Ok(Cow::Borrowed(plain));
     }
-    serde_json::from_str(raw).map(Cow::Owned).map_err(|_| "must be a string".to_owned())
+    serde_json::from_str(raw)
+        .map(Cow::Owned)
+        .map_err(|_| "must be a string".to_owned())
 }
 
 fn on_menu(
@@ -142,7 +155,9 @@ fn on_menu(
 ) -> Option<Item> {
     let found = text(raw).and_then(|name| {
         let known = items.iter().find(|item| item.as_ref() == name);
-        known.cloned().ok_or_else(|| format!("must be one of {}", items.join(", ")))
+        known
+            .cloned()
+            .ok_or_else(|| format!("must be one of {}", items.join(", ")))
     });
     found.map_err(|message| keep(field, message)).ok()
 }
@@ -180,12 +195,16 @@ mod tests {
         )
         .unwrap();
         assert_eq!((order.price, order.at.hour()), (Cents(450), 498_705));
-        assert_eq!(order, read(r#"{"price":4.5,"drink":"l\u0061tte","timestamp":"2026-11-22T09:00:00","store":"uptown"}"#).unwrap());
+        assert_eq!(
+            order,
+            read(r#"{"price":4.5,"drink":"l\u0061tte","timestamp":"2026-11-22T09:00:00","store":"uptown"}"#).unwrap()
+        );
     }
 
     #[test]
     fn every_bad_field_is_named_at_once() {
-        let Err(OrderError::Invalid(errors)) = read(r#"{"drink":"tea","price":true,"timestamp":"2026-11-22T13:00:00Z"}"#)
+        let Err(OrderError::Invalid(errors)) =
+            read(r#"{"drink":"tea","price":true,"timestamp":"2026-11-22T13:00:00Z"}"#)
         else {
             panic!("accepted");
         };

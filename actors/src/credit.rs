@@ -1,0 +1,51 @@
+//! Credit: how much work may be under way. Mailboxes have no limit, so whatever is sent in number carries a permit.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::supervision::{Load, LoadProbe};
+
+/// A limited number of permits. A permit that is lost with a killed actor's mailbox comes back by being dropped.
+#[derive(Clone)]
+pub struct Credit {
+    permits: Arc<Semaphore>,
+    limit: usize,
+}
+
+/// The right to have one unit of work under way; dropping it gives it back.
+#[derive(Debug)]
+pub struct Permit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+impl Credit {
+    /// Credit for `limit` units of work.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(limit)),
+            limit,
+        }
+    }
+
+    /// Takes a permit if there is one.
+    #[must_use]
+    pub fn try_take(&self) -> Option<Permit> {
+        self.permits.clone().try_acquire_owned().ok().map(Permit)
+    }
+
+    /// Permits taken.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.limit.saturating_sub(self.permits.available_permits())
+    }
+
+    /// Shows this credit as a worker's load.
+    #[must_use]
+    pub fn probe(&self) -> LoadProbe {
+        let credit = self.clone();
+        Arc::new(move || Load {
+            in_flight: credit.in_flight() as u64,
+            limit: Some(credit.limit as u64),
+        })
+    }
+}

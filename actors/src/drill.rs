@@ -1,0 +1,32 @@
+//! Deliberate faults, to prove that the checks can fail. Only in builds with the feature `fault-drills`, chosen by the
+//! environment variable `COFFEE_RT_FAULT_DRILL`; in every other build each of these is a constant `false`.
+
+/// Answer before the commit: acknowledged orders can be lost.
+#[must_use]
+pub fn acknowledge_before_commit() -> bool {
+    is_chosen("acknowledge-before-commit")
+}
+
+/// Store repeated keys again: orders can be doubled.
+#[must_use]
+pub fn skip_deduplication() -> bool {
+    is_chosen("skip-deduplication")
+}
+
+/// Count rows that the insert did not return: metrics drift from a recount.
+#[must_use]
+pub fn count_conflicts() -> bool {
+    is_chosen("count-conflicts")
+}
+
+#[cfg(feature = "fault-drills")]
+fn is_chosen(drill: &str) -> bool {
+    static CHOSEN: std::sync::LazyLock<Option<String>> =
+        std::sync::LazyLock::new(|| std::env::var("COFFEE_RT_FAULT_DRILL").ok());
+    CHOSEN.as_deref() == Some(drill)
+}
+
+#[cfg(not(feature = "fault-drills"))]
+const fn is_chosen(_: &str) -> bool {
+    false
+}

@@ -1,0 +1,64 @@
+//! The desk where orders are handed in: credit, deadline, and handing in again when an actor dies.
+//!
+//! It is no actor: it runs in the task of each request, so it outlives every actor it talks to.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::credit::Credit;
+use crate::domain::Order;
+use crate::ingest::IngestMsg;
+use crate::supervision::Slot;
+use crate::ticket::{Acknowledged, Refusal, Ticket};
+
+/// The first pause before an order is handed in again; doubled each time.
+const AGAIN_MIN: Duration = Duration::from_millis(1);
+/// The longest such pause.
+const AGAIN_MAX: Duration = Duration::from_millis(64);
+
+/// Hands orders to one version's ingest.
+#[derive(Clone)]
+pub struct OrderDesk {
+    /// The version's credit.
+    pub credit: Credit,
+    /// Where its ingest is found.
+    pub ingest: Slot<IngestMsg>,
+    /// How long an order may take, all attempts together.
+    pub deadline: Duration,
+}
+
+impl OrderDesk {
+    /// Hands in an order and waits until it is acknowledged.
+    ///
+    /// # Errors
+    /// See [`Refusal`]. Only where it is `StoreAway` or `TooLate` may the order have been stored.
+    pub async fn place(&self, order: Order) -> Result<Acknowledged, Refusal> {
+        let deadline = Instant::now() + self.deadline;
+        let mut pause = AGAIN_MIN;
+        loop {
+            // Each attempt takes a permit anew: the last one went down with the dead actor, or comes back with it.
+            let permit = self.credit.try_take().ok_or(Refusal::Overloaded)?;
+            let (reply, answer) = oneshot::channel();
+            let ticket = Ticket {
+                order: order.clone(),
+                permit,
+                reply,
+            };
+            if self.ingest.send(IngestMsg::Accept(ticket)).is_ok() {
+                match timeout_at(deadline, answer).await {
+                    Ok(Ok(answer)) => return answer,
+                    Ok(Err(_)) => {}
+                    Err(_) => return Err(Refusal::TooLate),
+                }
+            }
+            let again = Instant::now() + pause;
+            if again >= deadline {
+                return Err(Refusal::TooLate);
+            }
+            sleep_until(again).await;
+            pause = (pause * 2).min(AGAIN_MAX);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How workers are reached: an address of one generation, and the slot in which the current one is found.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ractor::{ActorRef, MessagingErr};
+use tokio::sync::watch;
+
+use super::worker::Envelope;
+
+/// Counters of one generation of an actor, read by the tree without a message to the actor.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    sent: AtomicU64,
+    handled: AtomicU64,
+}
+
+impl Gauge {
+    pub(super) fn count_sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_handled(&self) {
+        self.handled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Messages handled by this generation.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.handled.load(Ordering::Relaxed)
+    }
+
+    /// Messages sent and not yet handled.
+    #[must_use]
+    pub fn mailbox(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed).saturating_sub(self.handled())
+    }
+}
+
+/// One generation of a worker. Sending to a dead one fails and gives the message back.
+pub struct Address<M: Send + 'static> {
+    actor: ActorRef<Envelope<M>>,
+    gauge: Arc<Gauge>,
+}
+
+impl<M: Send + 'static> Clone for Address<M> {
+    fn clone(&self) -> Self {
+        Self {
+            actor: self.actor.clone(),
+            gauge: self.gauge.clone(),
+        }
+    }
+}
+
+impl<M: Send + 'static> Address<M> {
+    pub(super) fn new(actor: ActorRef<Envelope<M>>, gauge: Arc<Gauge>) -> Self {
+        Self { actor, gauge }
+    }
+
+    /// Puts a message into the mailbox. The mailbox itself has no limit: whatever is sent in number carries a permit.
+    ///
+    /// # Errors
+    /// Gives the message back where this generation is dead.
+    pub fn send(&self, message: M) -> Result<(), M> {
+        // Counted first, so that the mailbox never looks negative; a dead generation's counters are not shown.
+        self.gauge.count_sent();
+        match self.actor.send_message(Envelope::Work(message)) {
+            Err(MessagingErr::SendErr(Envelope::Work(message))) => Err(message),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where the current generation of a worker is found; empty while there is none.
+pub struct Slot<M: Send + 'static>(Arc<watch::Sender<Option<Address<M>>>>);
+
+impl<M: Send + 'static> Clone for Slot<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M: Send + 'static> Default for Slot<M> {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
+
+impl<M: Send + 'static> Slot<M> {
+    /// Sends to the current generation.
+    ///
+    /// # Errors
+    /// Gives the message back where there is none, or where it just died.
+    pub fn send(&self, message: M) -> Result<(), M> {
+        match self.0.borrow().as_ref() {
+            Some(address) => address.send(message),
+            None => Err(message),
+        }
+    }
+
+    /// Waits until there is a generation to send to. Cancel safe.
+    pub async fn ready(&self) {
+        // The sender is in `self`, so the channel cannot close while this waits.
+        let _ = self.0.subscribe().wait_for(Option::is_some).await;
+    }
+
+    pub(super) fn fill(&self, address: Address<M>) {
+        self.0.send_replace(Some(address));
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.send_replace(None);
+    }
+}

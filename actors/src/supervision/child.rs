@@ -1,0 +1,201 @@
+//! What a supervisor needs to know to start a child, again and again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+
+use super::address::{Address, Gauge, Slot};
+use super::fault::Fault;
+use super::policy::{RestartPolicy, Strategy};
+use super::supervisor::{Supervisor, SupervisorArgs, SupervisorMsg};
+use super::tree::{Control, LoadProbe, NodeKind, Placement, Tree};
+use super::worker::{Envelope, Host, Worker};
+
+/// How long a worker may take to finish what it has when the tree drains.
+const DRAIN_CHILD: Duration = Duration::from_secs(8);
+
+type Launching = Pin<Box<dyn Future<Output = Result<Running, SpawnErr>> + Send>>;
+
+/// Where a child is started.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) tree: Arc<Tree>,
+    pub(super) path: Arc<str>,
+    pub(super) position: Vec<usize>,
+}
+
+impl Place {
+    /// The place of a child. Below the root paths start anew: `v1`, not `root/v1`.
+    pub(super) fn below(&self, index: usize, name: &str) -> Self {
+        let path = if self.position.is_empty() {
+            name.into()
+        } else {
+            format!("{}/{name}", self.path).into()
+        };
+        let position = self.position.iter().copied().chain([index]).collect();
+        Self {
+            tree: self.tree.clone(),
+            path,
+            position,
+        }
+    }
+}
+
+/// A live child.
+pub(super) enum Running {
+    Worker(ActorCell),
+    Supervisor(ActorRef<SupervisorMsg>),
+}
+
+impl Running {
+    pub(super) fn cell(&self) -> ActorCell {
+        match self {
+            Self::Worker(cell) => cell.clone(),
+            Self::Supervisor(supervisor) => supervisor.get_cell(),
+        }
+    }
+
+    /// Lets it finish what it has, in order, and ends it whatever happens.
+    pub(super) async fn drain(&self) {
+        let cell = self.cell();
+        let drained = match self {
+            Self::Worker(cell) => cell.drain_and_wait(Some(DRAIN_CHILD)).await.is_ok(),
+            // A supervisor gives each of its children that time, so it needs no limit of its own.
+            Self::Supervisor(supervisor) => {
+                supervisor.send_message(SupervisorMsg::Drain).is_ok() && cell.wait(None).await.is_ok()
+            }
+        };
+        if !drained {
+            self.end().await;
+        }
+    }
+
+    /// Ends it at once. False where it does not end in time.
+    pub(super) async fn end(&self) -> bool {
+        self.cell().kill_and_wait(Some(DRAIN_CHILD)).await.is_ok()
+    }
+}
+
+/// A child: its name below its supervisor, and how it is started.
+pub struct ChildSpec {
+    pub(super) name: String,
+    pub(super) kind: NodeKind,
+    pub(super) strategy: Option<Strategy>,
+    pub(super) load: Option<LoadProbe>,
+    pub(super) launch: Box<dyn Fn(Place, ActorCell) -> Launching + Send + Sync>,
+    pub(super) retract: Box<dyn Fn() + Send + Sync>,
+}
+
+/// A supervisor: its strategy, its policy, and its children in the order of their start.
+pub struct SupervisorSpec {
+    /// Which children a failed child takes with it.
+    pub strategy: Strategy,
+    /// How many restarts it grants.
+    pub policy: RestartPolicy,
+    /// Started first to last; drained last to first.
+    pub children: Vec<ChildSpec>,
+}
+
+impl ChildSpec {
+    /// A worker, found through `slot` while it lives.
+    #[must_use]
+    pub fn worker<W: Worker>(name: impl Into<String>, args: W::Args, slot: Slot<W::Msg>) -> Self {
+        let vacated = slot.clone();
+        let launch = move |place: Place, supervisor: ActorCell| -> Launching {
+            let (args, slot, gauge) = (args.clone(), slot.clone(), Arc::new(Gauge::default()));
+            Box::pin(async move {
+                let (actor, _) = Actor::spawn_linked(None, Host::<W>::new(), (args, gauge.clone()), supervisor).await?;
+                slot.fill(Address::new(actor.clone(), gauge.clone()));
+                let target = actor.clone();
+                let inject = Arc::new(move |fault: Fault| drop(target.send_message(Envelope::Fault(fault))));
+                place.tree.started(
+                    &place.path,
+                    Control {
+                        cell: actor.get_cell(),
+                        inject,
+                    },
+                    gauge,
+                );
+                Ok(Running::Worker(actor.get_cell()))
+            })
+        };
+        Self {
+            name: name.into(),
+            kind: NodeKind::Worker,
+            strategy: None,
+            load: None,
+            launch: Box::new(launch),
+            retract: Box::new(move || vacated.clear()),
+        }
+    }
+
+    /// A supervisor with children of its own.
+    #[must_use]
+    pub fn supervisor(name: impl Into<String>, spec: SupervisorSpec) -> Self {
+        let (strategy, spec) = (spec.strategy, Arc::new(spec));
+        let launch = move |place: Place, supervisor: ActorCell| -> Launching {
+            let spec = spec.clone();
+            Box::pin(async move {
+                launch_supervisor(place, spec, Some(supervisor))
+                    .await
+                    .map(Running::Supervisor)
+            })
+        };
+        Self {
+            name: name.into(),
+            kind: NodeKind::Supervisor,
+            strategy: Some(strategy),
+            load: None,
+            launch: Box::new(launch),
+            retract: Box::new(|| {}),
+        }
+    }
+
+    /// Shows this load in the tree.
+    #[must_use]
+    pub fn with_load(mut self, probe: LoadProbe) -> Self {
+        self.load = Some(probe);
+        self
+    }
+
+    pub(super) fn placement(&self, parent: &Place, place: &Place) -> Placement {
+        Placement {
+            parent: Some(parent.path.clone()),
+            kind: self.kind,
+            strategy: self.strategy,
+            position: place.position.clone(),
+            load: self.load.clone(),
+        }
+    }
+}
+
+pub(super) async fn launch_supervisor(
+    place: Place,
+    spec: Arc<SupervisorSpec>,
+    parent: Option<ActorCell>,
+) -> Result<ActorRef<SupervisorMsg>, SpawnErr> {
+    let gauge = Arc::new(Gauge::default());
+    let args = SupervisorArgs {
+        place: place.clone(),
+        spec,
+        gauge: gauge.clone(),
+    };
+    let (actor, _) = match parent {
+        Some(parent) => Actor::spawn_linked(None, Supervisor, args, parent).await?,
+        None => Actor::spawn(None, Supervisor, args).await?,
+    };
+    let target = actor.clone();
+    let inject = Arc::new(move |fault: Fault| drop(target.send_message(SupervisorMsg::Suffer(fault))));
+    place.tree.started(
+        &place.path,
+        Control {
+            cell: actor.get_cell(),
+            inject,
+        },
+        gauge,
+    );
+    Ok(actor)
+}

@@ -1,0 +1,49 @@
+//! An order on its way through the actors, and what becomes of it.
+
+use tokio::sync::oneshot;
+
+use crate::credit::Permit;
+use crate::domain::Order;
+
+/// An order, its share of the credit, and where the answer goes.
+///
+/// A ticket that is dropped unanswered tells its sender to try again: the `message_id` makes that safe.
+#[derive(Debug)]
+pub struct Ticket {
+    /// The order.
+    pub order: Order,
+    /// Given back when the ticket is dropped.
+    pub permit: Permit,
+    /// The answer.
+    pub reply: oneshot::Sender<Result<Acknowledged, Refusal>>,
+}
+
+/// An order that is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// In the store, under this id.
+    Stored {
+        /// Given by the store.
+        id: i64,
+    },
+}
+
+/// An order that was not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// All credit is taken.
+    #[error("too many orders are under way")]
+    Overloaded,
+    /// The store cannot be reached; whether this order was stored is unknown, and repeating it with its key is safe.
+    #[error("the store is away: {0}")]
+    StoreAway(String),
+    /// No answer within the deadline; as above.
+    #[error("no answer within the deadline")]
+    TooLate,
+    /// Another order was stored under this key.
+    #[error("this Idempotency-Key was used for a different order")]
+    KeyReused,
+    /// The store refuses it and would refuse it again.
+    #[error("the store refuses the order: {0}")]
+    Rejected(String),
+}

@@ -1,0 +1,194 @@
+//! What a node knows about all orders: plain data and plain functions, no actor.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Cents, Instant, Item, StoredOrder};
+use crate::ports::{Delta, DeltaContent, RECENT_ORDERS, ShardId, Snapshot, TOP_DRINKS_DAYS};
+
+/// How many of the most popular drinks are named.
+const TOP_DRINKS: usize = 5;
+
+/// The orders of one hour.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Hour {
+    orders: u64,
+    amount: Cents,
+    drinks: BTreeMap<Item, u64>,
+}
+
+/// Everything that dashboards show, as of a position in every shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    positions: BTreeMap<ShardId, i64>,
+    stored_total: u64,
+    /// Hours from `from_hour` on.
+    hours: BTreeMap<i64, Hour>,
+    from_hour: i64,
+    /// Drinks of all `hours` together.
+    drinks: BTreeMap<Item, u64>,
+    recent: Vec<StoredOrder>,
+}
+
+/// What a delta did to a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was the next one.
+    Counted,
+    /// It was counted before.
+    Known,
+    /// One before it, or its content, is missing: only the store can tell.
+    Gap,
+}
+
+/// What `GET /api/dashboard` and each WebSocket frame hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dashboard {
+    /// The present UTC hour; none where it has no orders.
+    pub current_hour: Option<CurrentHour>,
+    /// The most popular drinks of the last [`TOP_DRINKS_DAYS`] days.
+    pub top5_drinks: Vec<Item>,
+    /// The last stored orders, newest first.
+    pub recent_orders: Vec<StoredOrder>,
+    /// How many orders this includes.
+    pub stored_total: u64,
+    /// When this was made.
+    pub server_timestamp: Instant,
+}
+
+/// Orders whose own timestamp is in the present UTC hour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurrentHour {
+    /// 0 to 23.
+    pub hour: i64,
+    /// The most popular drinks, most popular first.
+    pub top_drinks: Vec<Item>,
+    /// What was paid.
+    pub revenue: Cents,
+    /// How many orders.
+    pub order_count: u64,
+}
+
+impl View {
+    /// The first hour that a view made at `now` needs.
+    #[must_use]
+    pub fn first_hour(now: Instant) -> i64 {
+        now.hour() - TOP_DRINKS_DAYS * 24
+    }
+
+    /// A view as of a snapshot that was read from `from_hour` on.
+    #[must_use]
+    pub fn of_snapshot(snapshot: Snapshot, from_hour: i64) -> Self {
+        let mut view = Self {
+            positions: snapshot.positions,
+            stored_total: snapshot.stored_total,
+            recent: snapshot.recent,
+            from_hour,
+            ..Self::default()
+        };
+        for cell in snapshot.hours {
+            view.count(cell.hour, &cell.drink, cell.orders, cell.amount);
+        }
+        view
+    }
+
+    /// Counts a delta if it is the next one of its shard.
+    pub fn apply(&mut self, delta: &Delta) -> Applied {
+        let position = self.positions.get(&delta.shard).copied().unwrap_or(0);
+        if delta.seq <= position {
+            return Applied::Known;
+        }
+        let Some(content) = delta.content.as_ref().filter(|_| delta.seq == position + 1) else {
+            return Applied::Gap;
+        };
+        self.positions.insert(delta.shard, delta.seq);
+        self.add(content);
+        Applied::Counted
+    }
+
+    /// Whether some shard of the store is further than this view was told.
+    #[must_use]
+    pub fn is_behind(&self, store: &BTreeMap<ShardId, i64>) -> bool {
+        store
+            .iter()
+            .any(|(shard, seq)| self.positions.get(shard).copied().unwrap_or(0) < *seq)
+    }
+
+    /// Forgets the hours that are too old to be shown at `now`.
+    pub fn advance(&mut self, now: Instant) {
+        self.from_hour = self.from_hour.max(Self::first_hour(now));
+        while let Some(oldest) = self.hours.first_entry().filter(|entry| *entry.key() < self.from_hour) {
+            for (drink, orders) in oldest.remove().drinks {
+                if let Some(total) = self.drinks.get_mut(&drink) {
+                    *total = total.saturating_sub(orders);
+                }
+            }
+        }
+    }
+
+    /// How many orders this view includes.
+    #[must_use]
+    pub const fn stored_total(&self) -> u64 {
+        self.stored_total
+    }
+
+    /// What people see at `now`.
+    #[must_use]
+    pub fn dashboard(&self, now: Instant) -> Dashboard {
+        let current = self.hours.get(&now.hour()).map(|hour| CurrentHour {
+            hour: now.hour().rem_euclid(24),
+            top_drinks: top(&hour.drinks),
+            revenue: hour.amount,
+            order_count: hour.orders,
+        });
+        Dashboard {
+            current_hour: current,
+            top5_drinks: top(&self.drinks),
+            recent_orders: self.recent.clone(),
+            stored_total: self.stored_total,
+            server_timestamp: now,
+        }
+    }
+
+    fn add(&mut self, content: &DeltaContent) {
+        for cell in &content.cells {
+            self.stored_total += cell.orders;
+            self.count(cell.minute.div_euclid(60), &cell.drink, cell.orders, cell.amount);
+        }
+        if !content.recent.is_empty() {
+            self.recent.extend(content.recent.iter().cloned());
+            self.recent.sort_unstable_by_key(|order| std::cmp::Reverse(order.id));
+            self.recent.truncate(RECENT_ORDERS);
+        }
+    }
+
+    fn count(&mut self, hour: i64, drink: &Item, orders: u64, amount: Cents) {
+        if hour < self.from_hour || orders == 0 {
+            return;
+        }
+        let cell = self.hours.entry(hour).or_default();
+        cell.orders += orders;
+        cell.amount += amount;
+        add_to(&mut cell.drinks, drink, orders);
+        add_to(&mut self.drinks, drink, orders);
+    }
+}
+
+fn add_to(totals: &mut BTreeMap<Item, u64>, drink: &Item, orders: u64) {
+    match totals.get_mut(drink) {
+        Some(total) => *total += orders,
+        None => drop(totals.insert(drink.clone(), orders)),
+    }
+}
+
+/// The names with the most orders; equal ones by name.
+fn top(totals: &BTreeMap<Item, u64>) -> Vec<Item> {
+    let mut ranked: Vec<_> = totals.iter().filter(|(_, orders)| **orders > 0).collect();
+    ranked.sort_by_key(|(_, orders)| std::cmp::Reverse(**orders));
+    ranked
+        .into_iter()
+        .take(TOP_DRINKS)
+        .map(|(drink, _)| drink.clone())
+        .collect()
+}

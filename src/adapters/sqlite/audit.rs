@@ -1,0 +1,78 @@
+//! The recount: raw orders against rollups and totals, in one snapshot and inside SQLite.
+
+use coffee_rt_actors::ports::{AuditReport, StoreError};
+use sqlx::{Connection, SqliteConnection};
+
+use super::errors::classify;
+use super::{Core, connect, read_options};
+use crate::adapters::audit::{AUDIT_ROWS, Recount};
+
+/// Memory of a recount's sorts, in KiB; what does not fit goes to temporary files.
+const AUDIT_CACHE_KIB: &str = "-65536";
+
+const RAW: &str = "SELECT count(*), coalesce(sum(price_cents), 0) FROM order_rows";
+const TOTALS: &str = "SELECT coalesce(sum(orders), 0), coalesce(sum(cents), 0) FROM shard_totals";
+const SIZES: &str = "SELECT (SELECT count(*) FROM rollups), (SELECT count(*) FROM shards)";
+
+const CELLS: &str = "WITH raw AS (
+        SELECT ordered_us / 60000000 AS minute, store_id, drink_id, count(*) AS orders, sum(price_cents) AS cents
+        FROM order_rows GROUP BY 1, 2, 3
+    ), recorded AS (
+        SELECT minute, store_id, drink_id, sum(orders) AS orders, sum(cents) AS cents FROM rollups GROUP BY 1, 2, 3
+    ), compared AS (
+        SELECT minute, store_id, drink_id,
+            coalesce(a.orders, 0) AS raw_orders, coalesce(a.cents, 0) AS raw_cents,
+            coalesce(b.orders, 0) AS orders, coalesce(b.cents, 0) AS cents
+        FROM raw AS a FULL JOIN recorded AS b USING (minute, store_id, drink_id)
+    )
+    SELECT minute, coalesce(s.name, 'store ' || store_id), coalesce(d.name, 'drink ' || drink_id),
+        raw_orders, raw_cents, orders, cents, count(*) OVER ()
+    FROM compared
+    LEFT JOIN stores AS s ON s.id = store_id
+    LEFT JOIN drinks AS d ON d.id = drink_id
+    WHERE raw_orders <> orders OR raw_cents <> cents
+    ORDER BY 1, 2, 3 LIMIT ?";
+
+const SHARDS: &str = "WITH rolled AS (
+        SELECT shard, sum(orders) AS orders, sum(cents) AS cents FROM rollups GROUP BY shard
+    ), compared AS (
+        SELECT h.source, h.slot, coalesce(r.orders, 0) AS rolled_orders, coalesce(r.cents, 0) AS rolled_cents,
+            coalesce(t.orders, 0) AS orders, coalesce(t.cents, 0) AS cents
+        FROM shards AS h
+        LEFT JOIN rolled AS r ON r.shard = h.id
+        LEFT JOIN shard_totals AS t ON t.shard = h.id
+    )
+    SELECT source, slot, rolled_orders, rolled_cents, orders, cents, count(*) OVER ()
+    FROM compared WHERE rolled_orders <> orders OR rolled_cents <> cents
+    ORDER BY 1, 2 LIMIT ?";
+
+const DUPLICATES: &str = "SELECT lower(hex(message_id)), count(*), count(*) OVER ()
+    FROM order_rows GROUP BY message_id HAVING count(*) > 1 ORDER BY 1 LIMIT ?";
+
+impl Core {
+    pub(super) async fn audit(&self) -> Result<AuditReport, StoreError> {
+        // A connection of its own: a long recount must not take one from the reads.
+        let mut conn = connect(&read_options(&self.path).pragma("cache_size", AUDIT_CACHE_KIB)).await?;
+        Ok(recount(&mut conn).await.map_err(|error| classify(&error))?.report())
+    }
+}
+
+async fn recount(conn: &mut SqliteConnection) -> Result<Recount, sqlx::Error> {
+    let mut tx = conn.begin().await?;
+    let raw = sqlx::query_as(RAW).fetch_one(&mut *tx).await?;
+    let totals = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await?;
+    let (rollup_rows, shards) = sqlx::query_as(SIZES).fetch_one(&mut *tx).await?;
+    let cells = sqlx::query_as(CELLS).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
+    let by_shard = sqlx::query_as(SHARDS).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
+    let duplicates = sqlx::query_as(DUPLICATES).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(Recount {
+        raw,
+        totals,
+        rollup_rows,
+        shards,
+        cells,
+        by_shard,
+        duplicates,
+    })
+}

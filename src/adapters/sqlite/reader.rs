@@ -1,0 +1,68 @@
+//! Reads of one snapshot, which don't wait for the writer.
+
+use std::collections::BTreeMap;
+
+use coffee_rt_actors::ports::{RECENT_ORDERS, ShardId, Snapshot, StoreError};
+use sqlx::{Connection, SqliteConnection};
+
+use super::Core;
+use super::errors::classify;
+use crate::adapters::catalog::Names;
+use crate::adapters::rows::{HourRow, RecentRow, count, hour_cell, recent_order};
+
+const POSITIONS: &str = "SELECT id, seq FROM shards";
+const STORED_TOTAL: &str = "SELECT coalesce(sum(orders), 0) FROM shard_totals";
+/// The cross join fixes the order: for each shard the primary key finds the minutes.
+const HOURS: &str = "SELECT c.hour, s.name, d.name, c.orders, c.cents
+    FROM (
+        SELECT r.minute / 60 AS hour, r.store_id, r.drink_id, sum(r.orders) AS orders, sum(r.cents) AS cents
+        FROM shards AS h CROSS JOIN rollups AS r ON r.shard = h.id AND r.minute >= ?
+        GROUP BY 1, 2, 3
+    ) AS c
+    JOIN stores AS s ON s.id = c.store_id
+    JOIN drinks AS d ON d.id = c.drink_id
+    ORDER BY 1, 2, 3";
+const RECENT: &str = "SELECT o.id, d.name, s.name, o.price_cents, o.ordered_us
+    FROM (SELECT * FROM order_rows ORDER BY id DESC LIMIT ?) AS o
+    JOIN stores AS s ON s.id = o.store_id
+    JOIN drinks AS d ON d.id = o.drink_id
+    ORDER BY o.id DESC";
+
+impl Core {
+    pub(super) async fn positions(&self) -> Result<BTreeMap<ShardId, i64>, StoreError> {
+        let read = async { positions(&mut *self.reads.acquire().await?).await };
+        read.await.map_err(|error| classify(&error))
+    }
+
+    pub(super) async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {
+        let read = async { snapshot(&mut *self.reads.acquire().await?, from_hour).await };
+        read.await.map_err(|error| classify(&error))
+    }
+}
+
+async fn positions(conn: &mut SqliteConnection) -> Result<BTreeMap<ShardId, i64>, sqlx::Error> {
+    let rows: Vec<(i32, i64)> = sqlx::query_as(POSITIONS).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|(shard, seq)| (ShardId(shard), seq)).collect())
+}
+
+async fn snapshot(conn: &mut SqliteConnection, from_hour: i64) -> Result<Snapshot, sqlx::Error> {
+    let mut tx = conn.begin().await?;
+    let positions = positions(&mut tx).await?;
+    let total: i64 = sqlx::query_scalar(STORED_TOTAL).fetch_one(&mut *tx).await?;
+    let hours: Vec<HourRow> = sqlx::query_as(HOURS)
+        .bind(from_hour.saturating_mul(60))
+        .fetch_all(&mut *tx)
+        .await?;
+    let recent: Vec<RecentRow> = sqlx::query_as(RECENT)
+        .bind(RECENT_ORDERS as i64)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    let mut names = Names::default();
+    Ok(Snapshot {
+        positions,
+        stored_total: count(total),
+        hours: hours.into_iter().map(|row| hour_cell(row, &mut names)).collect(),
+        recent: recent.into_iter().map(|row| recent_order(row, &mut names)).collect(),
+    })
+}

@@ -1,0 +1,362 @@
+//! One connection of a customer and one attempt at an order: what was sent, and what the answer means.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use coffee_rt_actors::domain::{Cents, Instant as UtcInstant, Menu};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+use tokio_util::task::AbortOnDropHandle;
+use url::Position;
+use uuid::Uuid;
+
+use super::options::{Options, Version};
+use super::order::Outgoing;
+
+/// The longest answer that is read.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// How often one attempt may find that the node closed an idle connection before anything was sent.
+const MAX_FRESH_CONNECTIONS: u32 = 3;
+
+/// What one attempt showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Acknowledged; v1 gives the order's id. `wrong` says how the answer contradicts the order, if it does.
+    Acknowledged { id: Option<i64>, wrong: Option<String> },
+    /// The node says that it did not take the order.
+    Refused {
+        status: u16,
+        detail: String,
+        retry_after: Option<Duration>,
+    },
+    /// Whether the node took it cannot be known from here.
+    Unknown(String),
+}
+
+/// Where attempts go and what their answers are compared with.
+#[derive(Debug)]
+pub(super) struct Target {
+    host: String,
+    port: u16,
+    authority: HeaderValue,
+    path: String,
+    version: Version,
+    timeout: Duration,
+    menu: Menu,
+}
+
+impl Target {
+    /// Takes the address from the options; complains where it is no plain HTTP address.
+    pub(super) fn new(options: &Options) -> Result<Self, String> {
+        let Options { url, version, .. } = options;
+        let base = crate::client::plain_http(url).map_err(|error| error.to_string())?;
+        let authority = &base[Position::BeforeHost..Position::AfterPort];
+        Ok(Self {
+            host: base.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+            port: base.port_or_known_default().unwrap_or(80),
+            authority: HeaderValue::from_str(authority).map_err(|_| format!("{authority} is no host"))?,
+            path: format!("{}{}", base.path().trim_end_matches('/'), version.order_path()),
+            version: *version,
+            timeout: options.timeout,
+            menu: options.menu.clone(),
+        })
+    }
+
+    fn request(&self, outgoing: &Outgoing) -> Result<Request<OrderBody>, String> {
+        let mut key = Uuid::encode_buffer();
+        let key = &*outgoing.message_id.hyphenated().encode_lower(&mut key);
+        Request::builder()
+            .method(Method::POST)
+            .uri(self.path.as_str())
+            .header(HOST, self.authority.clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header("idempotency-key", key)
+            .body(OrderBody::new(outgoing))
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// A customer's connection, opened when needed and kept while it works.
+pub(super) struct Connection {
+    target: Arc<Target>,
+    open: Option<Open>,
+}
+
+struct Open {
+    sender: SendRequest<OrderBody>,
+    _driver: AbortOnDropHandle<()>,
+}
+
+impl Connection {
+    pub(super) fn new(target: Arc<Target>) -> Self {
+        Self { target, open: None }
+    }
+
+    /// Sends an order once. Where the caller is dropped or the time is over, the connection is closed with it, so that
+    /// a late answer can never be taken for another order's.
+    pub(super) async fn attempt(&mut self, outgoing: &Outgoing) -> Answer {
+        let target = Arc::clone(&self.target);
+        match tokio::time::timeout(target.timeout, self.exchange(outgoing)).await {
+            Ok(Ok((response, body))) => understand(&target, outgoing, &response, &body),
+            Ok(Err(reason)) => Answer::Unknown(reason),
+            Err(_) => Answer::Unknown(format!("no answer within {:?}", target.timeout)),
+        }
+    }
+
+    async fn exchange(&mut self, outgoing: &Outgoing) -> Result<(Response<()>, Bytes), String> {
+        let mut request = self.target.request(outgoing)?;
+        for _ in 0..MAX_FRESH_CONNECTIONS {
+            let mut open = match self.open.take() {
+                Some(open) if !open.sender.is_closed() => open,
+                _ => connect(&self.target)
+                    .await
+                    .map_err(|error| format!("cannot connect: {error}"))?,
+            };
+            if open.sender.ready().await.is_err() {
+                continue;
+            }
+            match open.sender.try_send_request(request).await {
+                Ok(response) => {
+                    let answer = read(response).await?;
+                    self.open = Some(open);
+                    return Ok(answer);
+                }
+                Err(mut error) => match error.take_message() {
+                    // Nothing of it was sent: the node had closed the idle connection.
+                    Some(unsent) => request = unsent,
+                    None => return Err(format!("the connection broke: {}", error.into_error())),
+                },
+            }
+        }
+        Err("the node keeps closing connections before a request".to_owned())
+    }
+}
+
+async fn connect(target: &Target) -> Result<Open, String> {
+    let stream = TcpStream::connect((target.host.as_str(), target.port))
+        .await
+        .map_err(|error| error.to_string())?;
+    stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    let driver = tokio::spawn(async move {
+        // How the connection ends shows in the request that it carries.
+        let _ = connection.await;
+    });
+    Ok(Open {
+        sender,
+        _driver: AbortOnDropHandle::new(driver),
+    })
+}
+
+async fn read(response: Response<Incoming>) -> Result<(Response<()>, Bytes), String> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+    let body = body.map_err(|error| format!("the answer broke off: {error}"))?;
+    Ok((Response::from_parts(head, ()), body.to_bytes()))
+}
+
+/// The fields of an acknowledgement of any version.
+#[derive(Deserialize)]
+struct Acknowledgement {
+    message_id: Uuid,
+    id: Option<i64>,
+    drink: Option<String>,
+    store: Option<String>,
+    price: Option<Cents>,
+    timestamp: Option<UtcInstant>,
+}
+
+#[derive(Deserialize, Default)]
+struct ProblemDetail {
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    detail: String,
+}
+
+fn understand(target: &Target, outgoing: &Outgoing, head: &Response<()>, body: &[u8]) -> Answer {
+    let status = head.status();
+    if status.is_success() {
+        return acknowledged(target, outgoing, body);
+    }
+    let problem: ProblemDetail = serde_json::from_slice(body).unwrap_or_default();
+    let detail = if problem.detail.is_empty() {
+        problem.title
+    } else {
+        problem.detail
+    };
+    // Only 503 and the client errors promise that the order was not taken; other failures leave it open.
+    if status.as_u16() == 503 || status.is_client_error() {
+        let seconds = head
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        return Answer::Refused {
+            status: status.as_u16(),
+            detail,
+            retry_after: seconds.map(Duration::from_secs),
+        };
+    }
+    Answer::Unknown(format!("answered {status} {detail}"))
+}
+
+fn acknowledged(target: &Target, outgoing: &Outgoing, body: &[u8]) -> Answer {
+    let answer: Acknowledgement = match serde_json::from_slice(body) {
+        Ok(answer) => answer,
+        Err(error) => {
+            let wrong = format!("the acknowledgement cannot be read: {error}");
+            return Answer::Acknowledged {
+                id: None,
+                wrong: Some(wrong),
+            };
+        }
+    };
+    let (menu, purchase) = (&target.menu, &outgoing.purchase);
+    let mut wrong = None;
+    if answer.message_id != outgoing.message_id {
+        wrong = Some(format!("the acknowledgement names the key {}", answer.message_id));
+    } else if target.version == Version::V1 {
+        let same = answer.id.is_some()
+            && answer.drink.as_deref() == Some(menu.drinks[usize::from(purchase.drink)].as_ref())
+            && answer.store.as_deref() == Some(menu.stores[usize::from(purchase.store)].as_ref())
+            && answer.price == Some(Cents(i64::from(purchase.cents)))
+            && answer.timestamp == Some(outgoing.at);
+        wrong = (!same).then(|| format!("acknowledged another order: {}", String::from_utf8_lossy(body)));
+    }
+    Answer::Acknowledged { id: answer.id, wrong }
+}
+
+/// A body whose customer pauses before sending it.
+pub(super) struct OrderBody {
+    text: Option<Bytes>,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl OrderBody {
+    fn new(outgoing: &Outgoing) -> Self {
+        let pause = outgoing.purchase.pause;
+        Self {
+            text: Some(outgoing.body.clone()),
+            pause: (!pause.is_zero()).then(|| Box::pin(tokio::time::sleep(pause))),
+        }
+    }
+}
+
+impl Body for OrderBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(pause) = &mut self.pause {
+            std::task::ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(self.text.take().map(|text| Ok(Frame::data(text))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.text.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.text.as_ref().map_or(0, |text| text.len() as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::profile::{Purchase, WireStyle};
+    use super::*;
+    use url::Url;
+
+    fn sent() -> (Target, Arc<Outgoing>) {
+        let options = Options::new(Url::parse("http://[::1]:8005/base/").unwrap());
+        let purchase = Purchase {
+            profile: 0,
+            drink: 2,
+            store: 0,
+            cents: 450,
+            taps: 1,
+            pause: Duration::ZERO,
+            wire: WireStyle::Plain,
+        };
+        let outgoing = Outgoing::new(purchase, &options.menu, std::time::Instant::now());
+        (Target::new(&options).unwrap(), outgoing)
+    }
+
+    fn answer(status: u16, retry_after: Option<&str>, body: &str) -> Answer {
+        let (target, outgoing) = sent();
+        let mut head = Response::builder().status(status);
+        if let Some(seconds) = retry_after {
+            head = head.header(RETRY_AFTER, seconds);
+        }
+        let text = String::from_utf8_lossy(&outgoing.body);
+        let echo = format!(r#"{{"id":7,"message_id":"{}",{}"#, outgoing.message_id, &text[1..]);
+        let body = body
+            .replace("ECHO", &echo)
+            .replace("KEY", &outgoing.message_id.to_string());
+        understand(&target, &outgoing, &head.body(()).unwrap(), body.as_bytes())
+    }
+
+    #[test]
+    fn the_address_is_taken_apart() {
+        let (target, _) = sent();
+        assert_eq!(
+            (target.host.as_str(), target.port, target.path.as_str()),
+            ("::1", 8005, "/base/api/v1/order")
+        );
+        assert_eq!(target.authority, "[::1]:8005");
+        let secure = Options::new(Url::parse("https://cafe.example").unwrap());
+        assert!(Target::new(&secure).unwrap_err().contains("http://"));
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        assert_eq!(
+            answer(200, None, "ECHO"),
+            Answer::Acknowledged {
+                id: Some(7),
+                wrong: None
+            }
+        );
+        let busy = answer(503, Some("2"), r#"{"title":"Busy","detail":"no credit"}"#);
+        let retry_after = Some(Duration::from_secs(2));
+        assert_eq!(
+            busy,
+            Answer::Refused {
+                status: 503,
+                detail: "no credit".into(),
+                retry_after
+            }
+        );
+        assert!(matches!(
+            answer(404, None, "<html>"),
+            Answer::Refused { status: 404, .. }
+        ));
+        assert!(matches!(answer(500, None, ""), Answer::Unknown(_)));
+        assert!(matches!(answer(302, None, ""), Answer::Unknown(_)));
+    }
+
+    #[test]
+    fn an_answer_that_contradicts_the_order_is_noticed() {
+        let other_key = r#"{"message_id":"00000000-0000-0000-0000-000000000000"}"#;
+        for body in ["not json", r#"{"message_id":"KEY"}"#, other_key] {
+            let Answer::Acknowledged { wrong: Some(_), .. } = answer(200, None, body) else {
+                panic!("{body} passed")
+            };
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! One load driver for people, scenarios and tests: customers place orders at a steady rate, whatever the node does, and
+//! a ledger keeps what became of each.
+//!
+//! ```text
+//! Plan ──arrivals──▶ pacer (own thread) ──orders──▶ waiting line ──▶ customers (one connection each) ──▶ node
+//!                                                                        └──▶ Ledger ──▶ Progress, Report
+//! ```
+//! Latency counts from the moment an order was due, so a node that stalls cannot hide behind a client that waits.
+
+mod attempt;
+mod driver;
+mod ledger;
+mod line;
+mod options;
+mod order;
+mod plan;
+mod profile;
+mod report;
+
+pub use driver::{Driver, Finished, Running};
+pub use ledger::{Counts, Fate, Ledger, LedgerOrder};
+pub use options::{
+    Arrivals, DEFAULT_CONNECTIONS, DEFAULT_TIMEOUT_MILLIS, MAX_CONNECTIONS, MAX_ORDERS, MAX_RATE_PER_SECOND, Options,
+    OptionsError, Pace, RetryPolicy, Version,
+};
+pub use plan::{Arrival, Plan};
+pub use profile::{PROFILES, PriceRange, Profile, Purchase, WireStyle, profile_named};
+pub use report::{ProfileReport, Progress, Quantiles, Refusals, Report};

@@ -1,0 +1,309 @@
+//! What a load run is asked to do, and which wishes make no sense.
+
+use std::fmt;
+use std::time::Duration;
+
+use coffee_rt_actors::domain::Menu;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::profile::{PROFILES, Profile};
+
+/// Connections of a run, unless told otherwise.
+pub const DEFAULT_CONNECTIONS: usize = 128;
+/// The most connections, and so the most orders in flight. When all are busy, orders wait and their latency shows it.
+pub const MAX_CONNECTIONS: usize = 8_192;
+/// The highest rate a run may ask for.
+pub const MAX_RATE_PER_SECOND: f64 = 200_000.0;
+/// The most orders of one run: the ledger remembers each, about 100 bytes.
+pub const MAX_ORDERS: u64 = 8_000_000;
+/// How long one attempt may take: longer than the node's own deadline of 10 s, so that the node's word counts.
+pub const DEFAULT_TIMEOUT_MILLIS: u64 = 12_000;
+/// The most profiles in one run.
+pub(super) const MAX_PROFILES: usize = 16;
+/// The highest share of one profile.
+const MAX_SHARE: u32 = 1_000_000;
+
+/// Which version of the API is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Version {
+    /// Direct: an answer means that the order is in the store.
+    V1,
+    /// Redis Streams: an answer means that the order is in the stream.
+    V2,
+    /// Kafka: an answer means that the broker has the order.
+    V3,
+}
+
+impl Version {
+    /// The version of that number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        [Self::V1, Self::V2, Self::V3]
+            .into_iter()
+            .nth(usize::from(number).checked_sub(1)?)
+    }
+
+    /// Where orders are posted.
+    #[must_use]
+    pub fn order_path(self) -> &'static str {
+        match self {
+            Self::V1 => "/api/v1/order",
+            Self::V2 => "/api/v2/order",
+            Self::V3 => "/api/v3/order",
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+        })
+    }
+}
+
+/// How the moments of arrival are spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrivals {
+    /// Evenly, like a metronome.
+    #[default]
+    Constant,
+    /// Independently of each other, like real customers (exponential gaps).
+    Exponential,
+}
+
+/// When orders are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// At a rate that the node cannot slow down.
+    Open {
+        /// Distinct orders each second.
+        rate_per_second: f64,
+        /// How they are spread.
+        arrivals: Arrivals,
+    },
+    /// Each connection sends its next order when the last is answered.
+    Closed,
+}
+
+/// What is done about orders that got no acknowledgement. Each repeat carries the order's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts for one order, the first included.
+    pub max_attempts: u32,
+    /// No repeat starts later than this after the first attempt.
+    pub deadline: Duration,
+    /// Wait before the first repeat; doubles with each.
+    pub first_backoff: Duration,
+    /// The longest wait between attempts, also where the node asks for more by `Retry-After`.
+    pub max_backoff: Duration,
+    /// Whether an answer of 503 is repeated too; other refusals never are.
+    pub repeat_refused: bool,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max_attempts: 20,
+            deadline: Duration::from_secs(15),
+            first_backoff: Duration::from_millis(20),
+            max_backoff: Duration::from_secs(1),
+            repeat_refused: false,
+        }
+    }
+}
+
+/// What a run is asked to do. Start from [`Options::new`] and change what differs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The node, such as `http://127.0.0.1:8005`.
+    pub url: Url,
+    /// Which API is called.
+    pub version: Version,
+    /// When orders are sent.
+    pub pace: Pace,
+    /// Orders are due for this long; orders under way are still finished.
+    pub duration: Option<Duration>,
+    /// This many distinct orders are sent at most.
+    pub count: Option<u64>,
+    /// Connections, each with one order in flight: 1 to [`MAX_CONNECTIONS`].
+    pub connections: usize,
+    /// How long one attempt may take before its outcome counts as unknown.
+    pub timeout: Duration,
+    /// How long orders that were due in time may still wait for a connection at the end of the run.
+    pub drain: Duration,
+    /// Decides who orders what and when; message ids are always new.
+    pub seed: u64,
+    /// What is done about orders that got no acknowledgement.
+    pub retry: RetryPolicy,
+    /// Who orders, and the share of each in all visits.
+    pub profiles: Vec<(Profile, u32)>,
+    /// What can be ordered and where.
+    pub menu: Menu,
+}
+
+/// A wish that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OptionsError(pub String);
+
+impl Options {
+    /// One hundred orders a second to v1, evenly, by all profiles, without an end: set `duration` or `count`.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        let timeout = Duration::from_millis(DEFAULT_TIMEOUT_MILLIS);
+        Self {
+            url,
+            version: Version::V1,
+            pace: Pace::Open {
+                rate_per_second: 100.0,
+                arrivals: Arrivals::Constant,
+            },
+            duration: None,
+            count: None,
+            connections: DEFAULT_CONNECTIONS,
+            timeout,
+            drain: timeout,
+            seed: 1,
+            retry: RetryPolicy::default(),
+            profiles: PROFILES.into_iter().zip([5, 3, 1, 1]).collect(),
+            menu: Menu::default(),
+        }
+    }
+
+    /// Checks that the run has an end, fits the ledger and can be done.
+    ///
+    /// # Errors
+    /// Says what makes no sense.
+    pub fn validate(&self) -> Result<(), OptionsError> {
+        let complain = |reason: String| Err(OptionsError(reason));
+        self.menu.validate().map_err(|error| OptionsError(error.to_string()))?;
+        if self.duration.is_none() && self.count.is_none() {
+            return complain("a run needs an end: a duration, a count or both".to_owned());
+        }
+        if !(1..=MAX_CONNECTIONS).contains(&self.connections) {
+            return complain(format!(
+                "connections must be between 1 and {MAX_CONNECTIONS}, not {}",
+                self.connections
+            ));
+        }
+        if self.timeout.is_zero() || self.retry.max_attempts == 0 {
+            return complain("the timeout and the number of attempts must be above zero".to_owned());
+        }
+        let shares = self.profiles.iter().map(|(_, share)| *share);
+        if self.profiles.len() > MAX_PROFILES || shares.clone().any(|s| s > MAX_SHARE) || shares.sum::<u32>() == 0 {
+            return complain(format!(
+                "a run needs 1 to {MAX_PROFILES} profiles with shares up to {MAX_SHARE}, one of them above zero"
+            ));
+        }
+        if let Pace::Open { rate_per_second, .. } = self.pace {
+            if !(rate_per_second > 0.0 && rate_per_second <= MAX_RATE_PER_SECOND) {
+                return complain(format!(
+                    "the rate must be above 0 and at most {MAX_RATE_PER_SECOND} orders a second"
+                ));
+            }
+            let by_duration = self.duration.map(|duration| duration.as_secs_f64() * rate_per_second);
+            let orders = by_duration
+                .unwrap_or(f64::MAX)
+                .min(self.count.map_or(f64::MAX, |count| count as f64));
+            if orders > MAX_ORDERS as f64 {
+                return complain(format!(
+                    "{orders:.0} orders are more than the ledger keeps ({MAX_ORDERS}): shorten the run or lower the rate"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senseless_wishes_are_refused() {
+        let sound = Options {
+            count: Some(10),
+            ..Options::new(Url::parse("http://127.0.0.1:8005").unwrap())
+        };
+        assert_eq!(sound.validate(), Ok(()));
+        let rate = |rate_per_second| Pace::Open {
+            rate_per_second,
+            arrivals: Arrivals::Constant,
+        };
+        for (wrong, why) in [
+            (
+                Options {
+                    count: None,
+                    ..sound.clone()
+                },
+                "needs an end",
+            ),
+            (
+                Options {
+                    connections: 0,
+                    ..sound.clone()
+                },
+                "connections",
+            ),
+            (
+                Options {
+                    pace: rate(0.0),
+                    ..sound.clone()
+                },
+                "rate",
+            ),
+            (
+                Options {
+                    pace: rate(f64::NAN),
+                    ..sound.clone()
+                },
+                "rate",
+            ),
+            (
+                Options {
+                    pace: rate(1e9),
+                    ..sound.clone()
+                },
+                "rate",
+            ),
+            (
+                Options {
+                    profiles: vec![(PROFILES[0], 0)],
+                    ..sound.clone()
+                },
+                "profiles",
+            ),
+            (
+                Options {
+                    count: Some(MAX_ORDERS + 1),
+                    ..sound.clone()
+                },
+                "ledger",
+            ),
+            (
+                Options {
+                    timeout: Duration::ZERO,
+                    ..sound.clone()
+                },
+                "timeout",
+            ),
+        ] {
+            let complaint = wrong.validate().unwrap_err().to_string();
+            assert!(complaint.contains(why), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn versions_have_numbers() {
+        assert_eq!(
+            [0, 1, 3, 4].map(Version::of_number),
+            [None, Some(Version::V1), Some(Version::V3), None]
+        );
+    }
+}

@@ -1,0 +1,210 @@
+//! What a run showed, in numbers: while it runs and at its end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use coffee_rt_actors::domain::Cents;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::ledger::{Counts, Ledger};
+use super::options::{Options, Pace};
+
+/// The longest time that is told apart; longer ones count as this.
+const MAX_RECORDED_MICROS: u64 = 600_000_000;
+/// Times are kept to this many digits.
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// Times in milliseconds that this share of orders stayed within.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// Half.
+    pub p50_ms: f64,
+    /// Nine of ten.
+    pub p90_ms: f64,
+    /// All but one of a hundred.
+    pub p99_ms: f64,
+    /// All but one of a thousand.
+    pub p999_ms: f64,
+    /// All.
+    pub max_ms: f64,
+}
+
+/// Refusals with one status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Refusals {
+    /// How many answers.
+    pub answers: u64,
+    /// What the first of them said.
+    pub detail: String,
+}
+
+/// What became of one profile's orders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProfileReport {
+    /// The profile.
+    pub name: &'static str,
+    /// Its orders.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// A run under way.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Progress {
+    /// Since the first order was due.
+    pub elapsed_seconds: f64,
+    /// Orders so far.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Orders with a customer now.
+    pub in_flight: u64,
+    /// Orders that are due and wait for a customer.
+    pub waiting: u64,
+    /// Promises broken so far.
+    pub broken_promises: u64,
+    /// From due to acknowledged, of the whole run.
+    pub latency: Quantiles,
+}
+
+/// A run that ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// `v1`, `v2` or `v3`.
+    pub version: String,
+    /// Repeats the same customers and moments.
+    pub seed: u64,
+    /// The rate asked for; none where customers went back to back.
+    pub asked_per_second: Option<f64>,
+    /// Acknowledged orders by elapsed time.
+    pub achieved_per_second: f64,
+    /// From the first order to the last answer.
+    pub elapsed_seconds: f64,
+    /// Distinct orders.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Orders that were due but found no customer before the end.
+    pub not_sent: u64,
+    /// Requests that ended, repeats included.
+    pub requests: u64,
+    /// Repeats of acknowledged orders that got the same answer.
+    pub repeats_confirmed: u64,
+    /// What the acknowledged orders cost together.
+    pub acknowledged_amount: Cents,
+    /// From due to acknowledged.
+    pub latency: Quantiles,
+    /// From due to sent: what the driver itself, or a lack of connections, added to the latency.
+    pub start_delay: Quantiles,
+    /// By status.
+    pub refused_by_status: BTreeMap<u16, Refusals>,
+    /// Why the last attempt without an answer had none.
+    pub last_unknown: Option<String>,
+    /// By profile.
+    pub profiles: Vec<ProfileReport>,
+    /// How many promises the node broke.
+    pub broken_promises: u64,
+    /// The first of them in words.
+    pub broken: Vec<String>,
+}
+
+/// Durations of one kind.
+#[derive(Debug)]
+pub(super) struct Timings(Histogram<u64>);
+
+impl Timings {
+    pub(super) fn new() -> Self {
+        let times = Histogram::new_with_bounds(1, MAX_RECORDED_MICROS, SIGNIFICANT_DIGITS);
+        Self(times.expect("the bounds are constants that a histogram takes"))
+    }
+
+    pub(super) fn record(&mut self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.0.saturating_record(micros.max(1));
+    }
+
+    pub(super) fn quantiles(&self) -> Quantiles {
+        let millis = |micros: u64| micros as f64 / 1_000.0;
+        let at = |quantile: f64| millis(self.0.value_at_quantile(quantile));
+        Quantiles {
+            p50_ms: at(0.5),
+            p90_ms: at(0.9),
+            p99_ms: at(0.99),
+            p999_ms: at(0.999),
+            max_ms: millis(self.0.max()),
+        }
+    }
+}
+
+/// Everything a run writes down.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) ledger: Ledger,
+    pub(super) latency: Timings,
+    pub(super) start_delay: Timings,
+}
+
+impl Books {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            ledger: Ledger::new(options.menu.clone()),
+            latency: Timings::new(),
+            start_delay: Timings::new(),
+        }
+    }
+
+    pub(super) fn report(&self, options: &Options, elapsed: Duration, not_sent: u64) -> Report {
+        let (ledger, counts) = (&self.ledger, self.ledger.counts());
+        let elapsed_seconds = elapsed.as_secs_f64();
+        Report {
+            version: options.version.to_string(),
+            seed: options.seed,
+            asked_per_second: match options.pace {
+                Pace::Open { rate_per_second, .. } => Some(rate_per_second),
+                Pace::Closed => None,
+            },
+            achieved_per_second: counts.acknowledged as f64 / elapsed_seconds.max(f64::EPSILON),
+            elapsed_seconds,
+            counts,
+            not_sent,
+            requests: ledger.requests(),
+            repeats_confirmed: ledger.repeats_confirmed(),
+            acknowledged_amount: ledger.acknowledged_amount(),
+            latency: self.latency.quantiles(),
+            start_delay: self.start_delay.quantiles(),
+            refused_by_status: ledger.refusals().clone(),
+            last_unknown: ledger.last_unknown().map(str::to_owned),
+            profiles: options
+                .profiles
+                .iter()
+                .enumerate()
+                .map(|(place, (profile, _))| ProfileReport {
+                    name: profile.name,
+                    counts: ledger.counts_of(place),
+                })
+                .collect(),
+            broken_promises: ledger.broken_total(),
+            broken: ledger.broken().to_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_in_milliseconds() {
+        let mut timings = Timings::new();
+        assert_eq!(timings.quantiles(), Quantiles::default());
+        for millis in 1..=1000 {
+            timings.record(Duration::from_millis(millis));
+        }
+        let quantiles = timings.quantiles();
+        assert!(
+            (quantiles.p50_ms - 500.0).abs() < 1.0 && (quantiles.p999_ms - 999.0).abs() < 1.0,
+            "{quantiles:?}"
+        );
+        timings.record(Duration::from_secs(86_400));
+        assert!(timings.quantiles().max_ms >= 600_000.0);
+    }
+}

@@ -1,0 +1,208 @@
+//! A fresh database of either engine for one test, and orders to put into it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coffee_rt::adapters::postgres::PostgresStore;
+use coffee_rt::adapters::sqlite::SqliteStore;
+use coffee_rt_actors::domain::{Cents, Instant, Item, Menu, Order, OrderBatch};
+use coffee_rt_actors::ports::{OrderStore, Outcome};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row, SqliteConnection};
+use uuid::Uuid;
+
+/// How long a test waits for a condition before it fails.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+/// 2026-11-22T09:00:00Z.
+pub const NINE: i64 = 1_795_338_000_000_000;
+
+pub enum Place {
+    Sqlite(tempfile::TempDir),
+    Postgres(PostgresDatabase),
+}
+
+/// A database of its own, with an open store.
+pub struct Fixture {
+    pub store: Arc<dyn OrderStore>,
+    pub place: Place,
+}
+
+pub async fn sqlite() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("data/coffee-rt.db"), &Menu::default())
+        .await
+        .unwrap();
+    Fixture {
+        store,
+        place: Place::Sqlite(folder),
+    }
+}
+
+pub async fn postgres() -> Fixture {
+    let database = PostgresDatabase::create().await;
+    let store = PostgresStore::connect_lazy(&database.url, &Menu::default()).unwrap();
+    store.migrate().await.unwrap();
+    Fixture {
+        store,
+        place: Place::Postgres(database),
+    }
+}
+
+impl Fixture {
+    pub fn sqlite_file(&self) -> PathBuf {
+        match &self.place {
+            Place::Sqlite(folder) => folder.path().join("data/coffee-rt.db"),
+            Place::Postgres(_) => panic!("not SQLite"),
+        }
+    }
+
+    /// Runs a statement behind the store's back; `{s}` stands for the schema.
+    pub async fn run(&self, sql: &str) {
+        match &self.place {
+            Place::Sqlite(_) => {
+                let mut conn = self.sqlite_connection().await;
+                conn.execute(AssertSqlSafe(sql.replace("{s}", ""))).await.unwrap();
+                conn.close().await.unwrap();
+            }
+            Place::Postgres(database) => {
+                let mut conn = PgConnection::connect(&database.url).await.unwrap();
+                conn.execute(AssertSqlSafe(sql.replace("{s}", "coffee_rt.")))
+                    .await
+                    .unwrap();
+            }
+        }
+    }
+
+    /// Reads one text behind the store's back; `{s}` stands for the schema.
+    pub async fn text(&self, sql: &str) -> String {
+        match &self.place {
+            Place::Sqlite(_) => {
+                let mut conn = self.sqlite_connection().await;
+                conn.fetch_one(AssertSqlSafe(sql.replace("{s}", "")))
+                    .await
+                    .unwrap()
+                    .get(0)
+            }
+            Place::Postgres(database) => {
+                let mut conn = PgConnection::connect(&database.url).await.unwrap();
+                conn.fetch_one(AssertSqlSafe(sql.replace("{s}", "coffee_rt.")))
+                    .await
+                    .unwrap()
+                    .get(0)
+            }
+        }
+    }
+
+    async fn sqlite_connection(&self) -> SqliteConnection {
+        sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.sqlite_file())
+            .connect()
+            .await
+            .unwrap()
+    }
+
+    /// Order rows in the store, by a count of its own.
+    pub async fn rows(&self) -> u64 {
+        self.text("SELECT cast(count(*) AS text) FROM {s}order_rows")
+            .await
+            .parse()
+            .unwrap()
+    }
+
+    /// The audit must find nothing.
+    pub async fn assert_audit_clean(&self) {
+        let report = self.store.audit().await.unwrap();
+        assert_eq!(report.differences, []);
+        assert_eq!(report.orders, self.rows().await);
+    }
+}
+
+/// A database that is dropped with this value.
+pub struct PostgresDatabase {
+    pub url: String,
+    admin_url: String,
+    pub name: String,
+}
+
+impl PostgresDatabase {
+    pub async fn create() -> Self {
+        let database = Self::absent();
+        database.make().await;
+        database
+    }
+
+    /// A database that does not exist until [`Self::make`].
+    pub fn absent() -> Self {
+        let admin_url = std::env::var("COFFEE_RT_TEST_POSTGRES_URL").unwrap_or_else(|_| {
+            panic!("COFFEE_RT_TEST_POSTGRES_URL is not set: run `make test`, which starts a PostgreSQL for the tests")
+        });
+        let name = format!("coffee_rt_test_{}", Uuid::new_v4().simple());
+        let mut url = url::Url::parse(&admin_url).unwrap();
+        url.set_path(&name);
+        Self {
+            url: url.to_string(),
+            admin_url,
+            name,
+        }
+    }
+
+    pub async fn make(&self) {
+        let mut admin = PgConnection::connect(&self.admin_url).await.unwrap();
+        admin
+            .execute(AssertSqlSafe(format!("CREATE DATABASE {}", self.name)))
+            .await
+            .unwrap();
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        let (url, sql) = (
+            self.admin_url.clone(),
+            format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
+        );
+        let drop = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async { PgConnection::connect(&url).await?.execute(AssertSqlSafe(sql)).await })?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        };
+        if let Ok(Err(error)) = std::thread::spawn(drop).join() {
+            eprintln!("a test database stays behind: {error}");
+        }
+    }
+}
+
+pub fn order(id: Uuid, drink: &str, store: &str, cents: i64, at_us: i64) -> Order {
+    Order {
+        message_id: id,
+        drink: Item::from(drink),
+        store: Item::from(store),
+        price: Cents(cents),
+        at: Instant(at_us),
+    }
+}
+
+/// Different orders over the whole menu and several minutes.
+pub fn orders(count: usize) -> Vec<Order> {
+    let menu = Menu::default();
+    let pick = |items: &[Item], n: usize| items[n % items.len()].clone();
+    let one = |n: usize| Order {
+        message_id: Uuid::now_v7(),
+        drink: pick(&menu.drinks, n),
+        store: pick(&menu.stores, n / 3),
+        price: Cents(i64::try_from(n % 997).unwrap() + 1),
+        at: Instant(NINE + i64::try_from(n).unwrap() * 7_000_003),
+    };
+    (0..count).map(one).collect()
+}
+
+pub fn batch(orders: &[Order]) -> Arc<OrderBatch> {
+    Arc::new(OrderBatch::build(orders.to_vec()))
+}
+
+pub fn stored(outcomes: &[Outcome]) -> usize {
+    outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Outcome::Stored { .. }))
+        .count()
+}
