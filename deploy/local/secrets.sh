@@ -19,4 +19,4 @@ if [ ! -x "$GITLEAKS" ]; then
     mv "$build_dir/gitleaks" "$GITLEAKS"
 fi
 [ "$(git rev-parse --is-shallow-repository)" = false ] || die "this clone is shallow; fetch all commits: git fetch --unshallow"
-"$GITLEAKS" git --no-banner --redact --log-opts=--all .
+"$GITLEAKS" git --no-banner --no-color --verbose --redact --log-opts=--all .

@@ -12,6 +12,7 @@ shift
 # A home of its own for each run: runs in parallel must not take each other's services down.
 mkdir -p "$repo_dir/.local"
 home=$(mktemp -d "$repo_dir/.local/test-services.XXXXXX")
+chmod 755 "$home"
 clean_up() {
     local status=$?
     trap '' INT TERM HUP
