@@ -61,9 +61,9 @@ pub struct Args {
     /// Most orders in flight, one a connection
     #[arg(long, default_value_t = DEFAULT_CONNECTIONS, value_name = "N")]
     pub connections: usize,
-    /// How long one attempt may take
-    #[arg(long, value_parser = duration, value_name = "TIME", default_value = "12s")]
-    pub timeout: Duration,
+    /// How long one attempt may take [default: 12s]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub timeout: Option<Duration>,
     /// Send orders that were refused with 503 again
     #[arg(long)]
     pub retry_refused: bool,
@@ -173,7 +173,7 @@ fn options(args: &Args) -> Options {
             .or(endless.then_some(Duration::from_secs(DEFAULT_DURATION_SECONDS))),
         count: args.count,
         connections: args.connections,
-        timeout: args.timeout,
+        timeout: args.timeout.unwrap_or(usual.timeout),
         seed: args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000)),
         retry: RetryPolicy {
             repeat_refused: args.retry_refused,
@@ -219,9 +219,9 @@ async fn drive(driver: Driver, args: &Args) -> Finished {
 /// A bar on the error output, so that it never mixes with a report in a pipe; invisible where that is no terminal.
 fn bar(args: &Args) -> ProgressBar {
     let template = if args.count.is_some() {
-        "{bar:24} {pos}/{len} orders  {msg}"
+        "{bar:12} {pos}/{len} orders  {wide_msg}"
     } else {
-        "{bar:24} {elapsed}  {msg}"
+        "{bar:12} {elapsed}  {wide_msg}"
     };
     let length = args.count.unwrap_or_else(|| {
         let duration = args.duration.unwrap_or(Duration::from_secs(DEFAULT_DURATION_SECONDS));
@@ -251,8 +251,8 @@ fn show(bar: &ProgressBar, by_count: bool, running: &Running, last: Progress) ->
         (now.elapsed_seconds * 1_000.0) as u64
     });
     bar.set_message(format!(
-        "{rate:.0}/s  p50 {:.1} ms  p99 {:.1} ms  acked {acknowledged}  refused {refused}  open {unknown}  waiting {}",
-        now.latency.p50_ms, now.latency.p99_ms, now.waiting
+        "{rate:.0}/s  p99 {:.1} ms  {acknowledged} acked  {refused} refused  {unknown} open  {} waiting",
+        now.latency.p99_ms, now.waiting
     ));
     now
 }
