@@ -8,4 +8,5 @@ pub mod http;
 pub mod load;
 pub mod logs;
 pub mod node;
+pub mod stores;
 pub mod tree;

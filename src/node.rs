@@ -11,10 +11,9 @@ use coffee_rt_actors::supervision::{DRAIN_LIMIT_MS, Meltdown, Tree, run_guarded}
 use coffee_rt_actors::telemetry::Telemetry;
 use tokio::sync::watch;
 
-use crate::adapters::postgres::{PostgresBus, PostgresStore};
-use crate::adapters::sqlite::SqliteStore;
 use crate::config::{Config, Version};
 use crate::http::{AcceptorArgs, App, AppParts, FaultAccess, Listening, RunningVersion};
+use crate::stores;
 use crate::tree::{self, Branches, Shared, V1Direct};
 
 /// Why a node ended other than by being told to.
@@ -33,7 +32,7 @@ pub enum NodeError {
 /// # Errors
 /// See [`NodeError`].
 pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Result<(), NodeError> {
-    let (store, bus) = open_store(&config).await?;
+    let (store, bus) = stores::open_to_serve(&config).await?;
     let (listening, address) = Listening::on(config.listen)
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}; is another node running?", config.listen))?;
     let supervision = Arc::new(Tree::default());
@@ -49,20 +48,6 @@ pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Resul
     run_guarded(spec, supervision, shutdown).await?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Opens the configured store. PostgreSQL may be away: the node then starts, is not ready, and tries again.
-///
-/// # Errors
-/// Where the URL cannot be read, or the SQLite file cannot be opened.
-async fn open_store(config: &Config) -> anyhow::Result<(Arc<dyn OrderStore>, Option<Arc<dyn DeltaBus>>)> {
-    match &config.database_url {
-        Some(url) => {
-            let store = PostgresStore::connect_lazy(url.reveal(), &config.menu)?;
-            Ok((store, Some(Arc::new(PostgresBus::new(url.reveal())?))))
-        }
-        None => Ok((SqliteStore::open(&config.sqlite_path, &config.menu).await?, None)),
-    }
 }
 
 fn assemble(

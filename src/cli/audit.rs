@@ -4,8 +4,8 @@ use coffee_rt_actors::domain::Cents;
 use coffee_rt_actors::ports::{AuditReport, StoreError};
 
 use super::{Exit, Failure};
-use crate::adapters;
 use crate::config::{Config, Flags};
+use crate::stores;
 
 /// Recounts the store of the node's settings. It may run meanwhile.
 #[derive(Debug, clap::Args)]
@@ -30,26 +30,42 @@ pub struct Args {
 /// Where the store cannot be read.
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     let config = Config::load(&args.flags)?;
-    let report = recount(&config).await.map_err(|error| Failure::new(Exit::Environment, format!("audit: {error}")))?;
+    let report = recount(&config)
+        .await
+        .map_err(|error| Failure::new(Exit::Environment, format!("audit: {error}")))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {
         print!("{}", describe(&report));
     }
-    Ok(if report.differences.is_empty() { Exit::Well } else { Exit::No })
+    Ok(if report.differences.is_empty() {
+        Exit::Well
+    } else {
+        Exit::No
+    })
 }
 
 async fn recount(config: &Config) -> Result<AuditReport, StoreError> {
-    adapters::open_to_read(config).await?.audit().await
+    stores::open_to_read(config).await?.audit().await
 }
 
 fn describe(report: &AuditReport) -> String {
-    let AuditReport { orders, amount, rollup_rows, shards, differences } = report;
+    let AuditReport {
+        orders,
+        amount,
+        rollup_rows,
+        shards,
+        differences,
+    } = report;
     let Cents(cents) = amount;
     let amount = format!("{}.{:02}", cents / 100, cents % 100);
-    let mut text = format!("{orders} orders of {amount} recounted against {rollup_rows} rollup rows of {shards} shards\n");
+    let mut text =
+        format!("{orders} orders of {amount} recounted against {rollup_rows} rollup rows of {shards} shards\n");
     for difference in differences {
-        text += &format!("  {}: recounted {}, recorded {}\n", difference.what, difference.recounted, difference.recorded);
+        text += &format!(
+            "  {}: recounted {}, recorded {}\n",
+            difference.what, difference.recounted, difference.recorded
+        );
     }
     let verdict = match differences.len() {
         0 => "no difference".to_owned(),

@@ -31,6 +31,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     } else {
         toml::to_string_pretty(&config).map_err(|error| error.to_string())
     };
-    println!("{}", shown.map_err(|error| Failure::new(Exit::Environment, error))?.trim_end());
+    println!(
+        "{}",
+        shown
+            .map_err(|error| Failure::new(Exit::Environment, error))?
+            .trim_end()
+    );
     Ok(Exit::Well)
 }

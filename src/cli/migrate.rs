@@ -30,7 +30,9 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
             "postgres"
         }
         None => {
-            SqliteStore::open(&config.sqlite_path, &config.menu).await.map_err(|error| away(&error))?;
+            SqliteStore::open(&config.sqlite_path, &config.menu)
+                .await
+                .map_err(|error| away(&error))?;
             "sqlite"
         }
     };

@@ -1,0 +1,40 @@
+//! Which store the settings mean, opened to serve or to read.
+
+use std::sync::Arc;
+
+use coffee_rt_actors::ports::{DeltaBus, OrderStore, StoreError};
+
+use crate::adapters::postgres::{PostgresBus, PostgresStore};
+use crate::adapters::sqlite::SqliteStore;
+use crate::config::Config;
+
+/// A store and, where several nodes can share it, the bus between them.
+pub type StoreAndBus = (Arc<dyn OrderStore>, Option<Arc<dyn DeltaBus>>);
+
+/// Opens the store of a node. PostgreSQL may be away: the node then starts, is not ready, and tries again.
+///
+/// # Errors
+/// Where the URL cannot be read, or the SQLite file cannot be opened or is another node's.
+pub async fn open_to_serve(config: &Config) -> anyhow::Result<StoreAndBus> {
+    match &config.database_url {
+        Some(url) => {
+            let store = PostgresStore::connect_lazy(url.reveal(), &config.menu)?;
+            Ok((store, Some(Arc::new(PostgresBus::new(url.reveal())?))))
+        }
+        None => Ok((SqliteStore::open(&config.sqlite_path, &config.menu).await?, None)),
+    }
+}
+
+/// Opens the store beside a node that may be writing it.
+///
+/// # Errors
+/// Where it cannot be read.
+pub async fn open_to_read(config: &Config) -> Result<Arc<dyn OrderStore>, StoreError> {
+    match &config.database_url {
+        Some(url) => {
+            let store = PostgresStore::connect_lazy(url.reveal(), &config.menu);
+            Ok(store.map_err(|error| StoreError::Refused(error.to_string()))?)
+        }
+        None => Ok(SqliteStore::open_read_only(&config.sqlite_path).await?),
+    }
+}
