@@ -219,7 +219,10 @@ impl Tree {
             node.state = NodeState::Restarting;
             node.last_failure = Some(reason.to_owned());
         });
-        self.each_below(path, |node| node.state = NodeState::Restarting);
+        self.each_below(path, |node| {
+            node.state = NodeState::Restarting;
+            node.last_failure = Some(format!("died with {path}"));
+        });
     }
 
     /// The generation of a node and why the one before it died.
@@ -236,7 +239,10 @@ impl Tree {
     }
 
     pub(super) fn stopped(&self, path: &str) {
-        self.update(path, |node| node.state = NodeState::Stopped);
+        self.update(path, |node| {
+            node.state = NodeState::Stopped;
+            node.last_failure = Some("ended by its supervisor".to_owned());
+        });
     }
 
     /// Ends everything below a dead supervisor and waits for it. False where something does not end in time.
