@@ -1,0 +1,71 @@
+//! What stories share: a node of the real binary on a database of its own, load with a ledger, and the recount.
+
+#[path = "../../store_support/mod.rs"]
+mod store_support;
+
+mod books;
+mod node;
+mod subscriber;
+
+use std::time::{Duration, Instant};
+
+use coffee_rt::load::{Arrivals, Options, Pace};
+
+pub use books::{Books, check_ledger};
+pub use node::{Database, Node};
+pub use subscriber::Subscriber;
+
+/// How long a story waits for a condition before it fails.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// Load ends by itself after so long, whatever a story does.
+const LONGEST_LOAD: Duration = Duration::from_secs(300);
+
+/// Defines a story once and runs it on both engines.
+macro_rules! on_both_engines {
+    ($($story:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(crate::support::Database::sqlite()).await })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(crate::support::Database::postgres().await).await })+
+        }
+    };
+}
+pub(crate) use on_both_engines;
+
+/// Waits until a condition holds, or fails with what was waited for.
+pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let until = Instant::now() + DEADLINE;
+    loop {
+        match check().await {
+            Ok(value) => return value,
+            Err(state) if Instant::now() > until => panic!("{what}: not within {DEADLINE:?}: {state}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// Customers at a steady rate until the story stops them.
+pub fn customers(node: &Node, seed: u64, rate_per_second: f64) -> Options {
+    let mut options = Options::new(node.url.clone());
+    options.seed = seed;
+    options.connections = 64;
+    options.duration = Some(LONGEST_LOAD);
+    options.pace = Pace::Open {
+        rate_per_second,
+        arrivals: Arrivals::Exponential,
+    };
+    options
+}
+
+/// A seed for a random story; printed, and settable to repeat a failure.
+pub fn seed() -> u64 {
+    let given = std::env::var("COFFEE_RT_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(rand::random);
+    println!("repeat with COFFEE_RT_TEST_SEED={seed}");
+    seed
+}

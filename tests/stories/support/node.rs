@@ -1,0 +1,262 @@
+//! A node of the real binary, as a child process.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use coffee_rt::client::NodeClient;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::store_support::PostgresDatabase;
+use super::{DEADLINE, eventually};
+
+/// Lines of its log that are kept to explain a failure.
+const LOG_LINES: usize = 200;
+
+/// A database of a story's own; gone with it.
+pub struct Database {
+    folder: tempfile::TempDir,
+    postgres: Option<PostgresDatabase>,
+    /// Where the node connects; another address than the database's own where something stands between.
+    pub url: Option<String>,
+}
+
+impl Database {
+    pub fn sqlite() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            postgres: None,
+            url: None,
+        }
+    }
+
+    pub async fn postgres() -> Self {
+        let database = PostgresDatabase::create().await;
+        let url = Some(database.url.clone());
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            postgres: Some(database),
+            url,
+        }
+    }
+
+    /// A database of a PostgreSQL that the story itself started.
+    pub fn at(url: &str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            postgres: None,
+            url: Some(url.to_owned()),
+        }
+    }
+
+    pub fn sqlite_file(&self) -> PathBuf {
+        self.folder.path().join("data/coffee-rt.db")
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database's own address, whatever stands between it and the node.
+    pub fn direct_url(&self) -> Option<&str> {
+        self.postgres
+            .as_ref()
+            .map(|database| database.url.as_str())
+            .or(self.url.as_deref())
+    }
+
+    /// Runs the command line on this database and returns its exit code and output.
+    pub fn command(&self, args: &[&str]) -> (i32, String) {
+        let output = self.coffee_rt(self.direct_url()).args(args).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code().unwrap_or(-1), text)
+    }
+
+    /// The audit must find no difference. Returns how many orders it counted.
+    pub fn assert_audit_clean(&self) -> u64 {
+        let (code, text) = self.command(&["audit", "--json"]);
+        assert_eq!(code, 0, "{text}");
+        serde_json::from_str::<Value>(&text).unwrap()["orders"]
+            .as_u64()
+            .unwrap()
+    }
+
+    fn coffee_rt(&self, url: Option<&str>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coffee-rt"));
+        command
+            .current_dir(self.folder.path())
+            .env_remove("DATABASE_URL")
+            .env("COFFEE_RT_LOG", "info");
+        if let Some(url) = url {
+            command.env("DATABASE_URL", url);
+        }
+        command
+    }
+}
+
+/// A running node. Dropping it kills the process.
+pub struct Node {
+    child: Child,
+    pub url: Url,
+    pub client: NodeClient,
+    log: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Node {
+    /// Starts a node and waits until it is ready.
+    pub async fn start(database: &Database) -> Self {
+        Self::start_with(database, &[]).await
+    }
+
+    /// Starts a node with more settings in its environment and waits until it is ready.
+    pub async fn start_with(database: &Database, settings: &[(&str, &str)]) -> Self {
+        let node = Self::spawn(database, "127.0.0.1:0", settings).await;
+        node.until_ready().await;
+        node
+    }
+
+    /// Starts a node and waits only until it listens.
+    pub async fn spawn(database: &Database, listen: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = database.coffee_rt(database.url.as_deref());
+        command
+            .args(["serve", "--listen", listen, "--log-format", "json"])
+            .envs(settings.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(VecDeque::new()));
+        let (found, address) = tokio::sync::oneshot::channel();
+        keep_log(child.stderr.take().unwrap(), log.clone(), None);
+        keep_log(child.stdout.take().unwrap(), log.clone(), Some(found));
+        let address = tokio::time::timeout(DEADLINE, address).await;
+        let Ok(Ok(address)) = address else {
+            panic!("the node does not listen:\n{}", shown(&log))
+        };
+        let url: Url = format!("http://{address}").parse().unwrap();
+        Self {
+            child,
+            client: NodeClient::new(&url, None).unwrap(),
+            url,
+            log,
+        }
+    }
+
+    pub async fn until_ready(&self) {
+        eventually("the node is ready", async || {
+            self.client
+                .get::<Value>("/readyz")
+                .await
+                .map_err(|error| format!("{error}\n{}", self.log()))
+                .map(drop)
+        })
+        .await;
+    }
+
+    /// `127.0.0.1:PORT`, to start the next node on the same port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.url.port().unwrap())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Every path in its tree.
+    pub async fn actor_paths(&self) -> Vec<String> {
+        let tree: Value = self.client.get("/api/actors").await.unwrap();
+        let actors = tree["actors"].as_array().unwrap();
+        actors
+            .iter()
+            .map(|actor| actor["path"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Injects a fault; false where the actor is dead at the moment.
+    pub async fn inject(&self, path: &str, mode: &str, millis: u64) -> bool {
+        let body = json!({"mode": mode, "millis": millis});
+        match self.client.post(&format!("/api/actors/{path}/kill"), &body).await {
+            Ok(()) => true,
+            Err(coffee_rt::client::ClientError::Problem(problem)) if problem.status == 409 => false,
+            Err(error) => panic!("{path}: {error}\n{}", self.log()),
+        }
+    }
+
+    /// Memory it holds, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The last lines it logged.
+    pub fn log(&self) -> String {
+        shown(&self.log)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
+    }
+
+    /// `kill -9`.
+    pub fn crash(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until the process ends by itself.
+    pub async fn until_exit(&mut self) -> ExitStatus {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < until, "the node does not end:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// SIGTERM, then waits for a well-ordered end.
+    pub async fn stop(mut self) {
+        self.signal(Signal::SIGTERM);
+        let status = self.until_exit().await;
+        assert!(status.success(), "{status}\n{}", self.log());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn shown(log: &Mutex<VecDeque<String>>) -> String {
+    log.lock().iter().cloned().collect::<Vec<_>>().join("\n")
+}
+
+fn keep_log(
+    output: impl std::io::Read + Send + 'static,
+    log: Arc<Mutex<VecDeque<String>>>,
+    mut found: Option<tokio::sync::oneshot::Sender<String>>,
+) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let event: Value = serde_json::from_str(&line).unwrap_or_default();
+            if event["message"] == "listening"
+                && let (Some(found), Some(address)) = (found.take(), event["address"].as_str())
+            {
+                let _ = found.send(address.to_owned());
+            }
+            let mut log = log.lock();
+            if log.len() == LOG_LINES {
+                log.pop_front();
+            }
+            log.push_back(line);
+        }
+    });
+}
