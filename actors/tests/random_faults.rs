@@ -44,7 +44,10 @@ fn forest(probes: &mut Vec<Probe>) -> SupervisorSpec {
             ));
             children.push(worker(&format!("by-{inner}"), format!("{outer}/by-{inner}")).0);
         }
-        branches.push(ChildSpec::supervisor(outer, supervisor(outer_strategy, policy, children)));
+        branches.push(ChildSpec::supervisor(
+            outer,
+            supervisor(outer_strategy, policy, children),
+        ));
     }
     supervisor(Strategy::OneForOne, policy, branches)
 }

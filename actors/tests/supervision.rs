@@ -24,7 +24,10 @@ fn taken(log: &Log) -> Vec<String> {
 /// The log in which the order of unordered ends does not matter.
 fn phases(log: &Log) -> (Vec<String>, Vec<String>) {
     let events = taken(log);
-    let first_start = events.iter().position(|e| e.starts_with("start")).unwrap_or(events.len());
+    let first_start = events
+        .iter()
+        .position(|e| e.starts_with("start"))
+        .unwrap_or(events.len());
     let (mut ends, starts) = (events[..first_start].to_vec(), events[first_start..].to_vec());
     ends.sort();
     (ends, starts)
@@ -40,8 +43,18 @@ const ABC: [&str; 3] = ["a", "b", "c"];
 async fn each_strategy_takes_the_right_siblings_and_starts_them_in_order() {
     for (strategy, ends, starts, generations) in [
         (Strategy::OneForOne, &["end b"][..], &["start b"][..], [1, 2, 1]),
-        (Strategy::RestForOne, &["end b", "end c"], &["start b", "start c"], [1, 2, 2]),
-        (Strategy::OneForAll, &["end a", "end b", "end c"], &["start a", "start b", "start c"], [2, 2, 2]),
+        (
+            Strategy::RestForOne,
+            &["end b", "end c"],
+            &["start b", "start c"],
+            [1, 2, 2],
+        ),
+        (
+            Strategy::OneForAll,
+            &["end a", "end b", "end c"],
+            &["start a", "start b", "start c"],
+            [2, 2, 2],
+        ),
     ] {
         let (log, all) = probes(ABC);
         let grove = Grove::plant(supervisor(
@@ -60,7 +73,11 @@ async fn each_strategy_takes_the_right_siblings_and_starts_them_in_order() {
             let want = generations.map(|after_one| 1 + (after_one - 1) * round);
             assert_eq!(grove.generations(&ABC), want, "{strategy:?}");
         }
-        assert_eq!(all.each_ref().map(Probe::most_live), [1; 3], "two generations at once, {strategy:?}");
+        assert_eq!(
+            all.each_ref().map(Probe::most_live),
+            [1; 3],
+            "two generations at once, {strategy:?}"
+        );
         grove.drain().await.unwrap();
     }
 }
@@ -79,7 +96,10 @@ async fn delayed_restarts_keep_the_order_too() {
             taken(&log);
             grove.hit("a", Fault::Kill).await;
             let (_, starts) = phases(&log);
-            assert_eq!(starts, strings(&["start a", "start b", "start c", "start d", "start e", "start f"]));
+            assert_eq!(
+                starts,
+                strings(&["start a", "start b", "start c", "start d", "start e", "start f"])
+            );
         }
         grove.drain().await.unwrap();
     }
@@ -88,7 +108,12 @@ async fn delayed_restarts_keep_the_order_too() {
 #[tokio::test(start_paused = true)]
 async fn kill_panic_and_error_restart_and_a_stall_only_delays() {
     let (_, [a]) = probes(["a"]);
-    let grove = Grove::plant(supervisor(Strategy::OneForOne, RestartPolicy::default(), vec![a.spec()])).await;
+    let grove = Grove::plant(supervisor(
+        Strategy::OneForOne,
+        RestartPolicy::default(),
+        vec![a.spec()],
+    ))
+    .await;
     grove.hit("a", Fault::Kill).await;
     assert_eq!(grove.node("a").last_failure.as_deref(), Some("killed"));
     grove.hit("a", Fault::Panic).await;
@@ -133,7 +158,10 @@ async fn a_crash_loop_backs_off_then_escalates_then_melts_down_the_root() {
         waits.push(began.elapsed());
     }
     assert!(waits[0] < Duration::from_millis(5), "{waits:?}");
-    assert!(waits[1] >= inner.backoff_min && waits[2] >= inner.backoff_min * 2, "{waits:?}");
+    assert!(
+        waits[1] >= inner.backoff_min && waits[2] >= inner.backoff_min * 2,
+        "{waits:?}"
+    );
     assert!(waits[3] >= inner.backoff_min * 4, "{waits:?}");
     assert_eq!((grove.node("v1").generation, b.starts()), (1, 1));
 
@@ -152,7 +180,10 @@ async fn a_crash_loop_backs_off_then_escalates_then_melts_down_the_root() {
             eventually("the restart of the branch", || grove.node("v1").generation > generation).await;
             grove.all_running().await;
             let why = grove.node("v1").last_failure.unwrap();
-            assert!(why.contains("v1 gave up") && why.contains("v1/a failed last: killed"), "{why}");
+            assert!(
+                why.contains("v1 gave up") && why.contains("v1/a failed last: killed"),
+                "{why}"
+            );
         }
     }
     let tree = grove.tree.clone();
@@ -166,7 +197,10 @@ async fn a_crash_loop_backs_off_then_escalates_then_melts_down_the_root() {
 fn three_levels(all: &[Probe; 3], policy: RestartPolicy) -> coffee_rt_actors::supervision::SupervisorSpec {
     use coffee_rt_actors::supervision::ChildSpec;
     let [a, b, c] = all;
-    let low = ChildSpec::supervisor("low", supervisor(Strategy::RestForOne, policy, vec![a.spec(), b.spec()]));
+    let low = ChildSpec::supervisor(
+        "low",
+        supervisor(Strategy::RestForOne, policy, vec![a.spec(), b.spec()]),
+    );
     let mid = ChildSpec::supervisor("mid", supervisor(Strategy::OneForOne, policy, vec![low, c.spec()]));
     supervisor(Strategy::OneForOne, policy, vec![mid])
 }
@@ -250,7 +284,11 @@ async fn a_late_report_of_a_failed_start_does_not_hide_a_live_child() {
     let (fallen, a_slot) = (a.clone(), a.slot.clone());
     let once = Arc::new(Mutex::new(true));
     b.before_start(move || {
-        let (fallen, slot, first) = (fallen.clone(), a_slot.clone(), std::mem::replace(&mut *once.lock(), false));
+        let (fallen, slot, first) = (
+            fallen.clone(),
+            a_slot.clone(),
+            std::mem::replace(&mut *once.lock(), false),
+        );
         async move {
             if first {
                 slot.send(ProbeMsg::Fail).ok().unwrap();
@@ -320,7 +358,10 @@ async fn draining_stops_children_last_to_first_and_a_kill_stops_nobody() {
         strings(&["stop c", "end c", "stop b", "end b", "stop a", "end a"])
     );
     assert!(tree.snapshot().iter().all(|node| node.state == NodeState::Stopped));
-    assert_eq!(tree.inject("mid", Fault::Kill), Err(FaultError::NotRunning("mid".to_owned())));
+    assert_eq!(
+        tree.inject("mid", Fault::Kill),
+        Err(FaultError::NotRunning("mid".to_owned()))
+    );
     assert!(all[0].slot.send(ProbeMsg::Fail).is_err());
 }
 
@@ -329,7 +370,11 @@ async fn a_worker_that_does_not_finish_is_ended_and_the_others_still_drain() {
     let (log, all) = probes(ABC);
     let grove = Grove::plant(three_levels(&all, RestartPolicy::default())).await;
     all[1].hang_in_stop();
-    all[2].slot.send(ProbeMsg::Sleep(Duration::from_secs(3_600))).ok().unwrap();
+    all[2]
+        .slot
+        .send(ProbeMsg::Sleep(Duration::from_secs(3_600)))
+        .ok()
+        .unwrap();
     taken(&log);
     let began = Instant::now();
     grove.drain().await.unwrap();
@@ -424,7 +469,11 @@ async fn the_tree_shows_what_runs() {
         ]
     );
     assert_eq!(grove.node("mid/low").strategy, Some(Strategy::RestForOne));
-    assert!(shown.iter().all(|n| n.generation == 1 && n.restarts == 0 && n.last_failure.is_none()));
+    assert!(
+        shown
+            .iter()
+            .all(|n| n.generation == 1 && n.restarts == 0 && n.last_failure.is_none())
+    );
 
     for _ in 0..3 {
         all[2].answers().await;
@@ -460,7 +509,10 @@ async fn a_dead_actor_suffers_no_fault() {
     let grove = Grove::plant(supervisor(Strategy::OneForOne, policy, vec![a.spec()])).await;
     grove.tree.inject("a", Fault::Kill).unwrap();
     eventually("its death is noted", || grove.node("a").state == NodeState::Restarting).await;
-    assert_eq!(grove.tree.inject("a", Fault::Panic), Err(FaultError::NotRunning("a".to_owned())));
+    assert_eq!(
+        grove.tree.inject("a", Fault::Panic),
+        Err(FaultError::NotRunning("a".to_owned()))
+    );
     grove.all_running().await;
     grove.drain().await.unwrap();
 }

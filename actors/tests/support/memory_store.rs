@@ -150,19 +150,23 @@ impl Tables {
                 cell.1 += *amount;
             }
         }
-        let hours = hours.into_iter().map(|((hour, store, drink), (orders, amount))| HourCell {
-            hour,
-            store,
-            drink,
-            orders,
-            amount,
-        });
+        let hours = hours
+            .into_iter()
+            .map(|((hour, store, drink), (orders, amount))| HourCell {
+                hour,
+                store,
+                drink,
+                orders,
+                amount,
+            });
         let newest = self.orders.iter().rev().take(RECENT_ORDERS);
         Snapshot {
             positions: self.positions(),
             stored_total: self.stored_total,
             hours: hours.collect(),
-            recent: newest.map(|(id, order)| -> StoredOrder { order.stored_as(*id) }).collect(),
+            recent: newest
+                .map(|(id, order)| -> StoredOrder { order.stored_as(*id) })
+                .collect(),
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod memory_store;
+pub mod node;
 pub mod probe;
 
 use std::time::Duration;

@@ -238,7 +238,10 @@ impl Grove {
 
     /// What the guardian returns.
     pub async fn outcome(self) -> Result<(), Meltdown> {
-        timeout(PATIENCE * 2, self.guardian).await.expect("the guardian does not return").unwrap()
+        timeout(PATIENCE * 2, self.guardian)
+            .await
+            .expect("the guardian does not return")
+            .unwrap()
     }
 
     pub async fn drain(mut self) -> Result<(), Meltdown> {
