@@ -1,4 +1,5 @@
 //! The story of an order from the desk to the board, over a store in memory, with actors dying on the way.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

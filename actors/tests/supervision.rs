@@ -1,4 +1,5 @@
 //! The story of a tree whose actors die in every way, told with probes instead of the application's actors.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Whatever happens to deltas on their way, a view ends up equal to a recount of the raw orders.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, VecDeque};
 
