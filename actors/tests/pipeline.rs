@@ -145,8 +145,9 @@ async fn lost_answers_of_the_store_are_asked_for_again() {
     );
     node.store.behave(|store| store.commits = Reach::Up);
     for (order, placing) in orders.iter().zip(placing) {
+        let answer = placing.await.unwrap();
         let id = node.store.id_of(order.message_id).unwrap();
-        assert_eq!(placing.await.unwrap(), Ok(Acknowledged::Stored { id }));
+        assert_eq!(answer, Ok(Acknowledged::Stored { id }));
     }
     assert_eq!(node.store.orders().len(), orders.len());
     node.is_consistent().await;
@@ -248,6 +249,29 @@ async fn an_order_that_was_let_in_is_not_refused_for_credit_when_an_actor_dies()
     drop(taken);
     let id = node.store.id_of(order.message_id).unwrap();
     assert_eq!(placing.await.unwrap(), Ok(Acknowledged::Stored { id }));
+    node.is_consistent().await;
+    node.grove.drain().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_actor_lets_go_at_once_although_its_supervisor_is_stalled() {
+    let (node, mut random) = (Node::start(CREDIT).await, seeded());
+    node.store.behave(|store| store.hold_commits = true);
+    let order = new_order(&mut random);
+    let placing = node.place(&order);
+    eventually("it is being committed", || node.store.commits_begun() == 1).await;
+    node.grove.tree.inject("v1", Fault::Stall(2_000)).unwrap();
+    yield_now().await;
+    let began = Instant::now();
+    for path in ["v1/batcher-0", "v1/batcher-1"] {
+        node.grove.tree.inject(path, Fault::Kill).unwrap();
+    }
+    eventually("its credit is back", || node.desk.credit.in_flight() == 0).await;
+    assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    node.store.behave(|store| store.hold_commits = false);
+    let answer = placing.await.unwrap();
+    let id = node.store.id_of(order.message_id).unwrap();
+    assert_eq!(answer, Ok(Acknowledged::Stored { id }));
     node.is_consistent().await;
     node.grove.drain().await.unwrap();
 }
