@@ -20,6 +20,11 @@ impl Life {
 }
 
 impl Ended {
+    /// Whether nothing of the actor is left.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.has_changed().is_err()
+    }
+
     /// Waits until nothing of the actor is left. False where that takes longer than until `deadline`.
     pub(super) async fn by(&self, deadline: Instant) -> bool {
         timeout_at(deadline, self.clone().wait()).await.is_ok()

@@ -248,8 +248,11 @@ impl Tree {
     pub(super) async fn end_below(&self, path: &str, limit: Duration) -> bool {
         let deadline = Deadline::now() + limit;
         loop {
+            // Nothing is taken out of the nodes: were this cancelled, whoever comes next must find the dying ones too.
             let mut dying = Vec::new();
-            self.each_below(path, |node| dying.extend(node.control.take()));
+            self.each_below(path, |node| {
+                dying.extend(node.control.clone().filter(|control| !control.ended.is_over()));
+            });
             if dying.is_empty() {
                 return true;
             }
