@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::deltas::Deltas;
 use crate::domain::{Order, OrderBatch};
@@ -97,7 +99,10 @@ impl Worker for Batcher {
             BatcherMsg::Claimed(Ok(claim)) => {
                 self.busy = false;
                 self.claim = Some(claim);
-                self.store_answers();
+                // A store that lets itself be claimed and then fails every commit is as good as away.
+                if self.in_flight.is_none() && self.waiting.is_empty() {
+                    self.store_answers();
+                }
             }
             BatcherMsg::Claimed(Err(error)) => self.back_off(&error),
             BatcherMsg::Committed(Ok(receipt)) => {
@@ -132,6 +137,7 @@ impl Worker for Batcher {
                 Err(_) => tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MIN_MS)).await,
             }
         }
+        self.refuse_all(&Refusal::StoreAway("it did not answer before the end".to_owned()));
     }
 }
 

@@ -37,20 +37,22 @@ impl OrderDesk {
     pub async fn place(&self, order: Order) -> Result<Acknowledged, Refusal> {
         let deadline = Instant::now() + self.deadline;
         let mut pause = AGAIN_MIN;
+        let mut permit = Some(self.credit.try_take().ok_or(Refusal::Overloaded)?);
         loop {
-            // Each attempt takes a permit anew: the last one went down with the dead actor, or comes back with it.
-            let permit = self.credit.try_take().ok_or(Refusal::Overloaded)?;
-            let (reply, answer) = oneshot::channel();
-            let ticket = Ticket {
-                order: order.clone(),
-                permit,
-                reply,
-            };
-            if self.ingest.send(IngestMsg::Accept(ticket)).is_ok() {
-                match timeout_at(deadline, answer).await {
-                    Ok(Ok(answer)) => return answer,
-                    Ok(Err(_)) => {}
-                    Err(_) => return Err(Refusal::TooLate),
+            // An attempt without a permit is skipped: somebody else took what the dead actor gave back.
+            if let Some(permit) = permit {
+                let (reply, answer) = oneshot::channel();
+                let ticket = Ticket {
+                    order: order.clone(),
+                    permit,
+                    reply,
+                };
+                if self.ingest.send(IngestMsg::Accept(ticket)).is_ok() {
+                    match timeout_at(deadline, answer).await {
+                        Ok(Ok(answer)) => return answer,
+                        Ok(Err(_)) => {}
+                        Err(_) => return Err(Refusal::TooLate),
+                    }
                 }
             }
             let again = Instant::now() + pause;
@@ -59,6 +61,10 @@ impl OrderDesk {
             }
             sleep_until(again).await;
             pause = (pause * 2).min(AGAIN_MAX);
+            // Each attempt takes a permit anew: the last one went down with the dead actor, or came back with it. An order
+            // that was let in once is not refused for want of credit: it may have been stored, and its sender did nothing
+            // wrong.
+            permit = self.credit.try_take();
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ractor::{ActorRef, MessagingErr};
+use ractor::{ActorRef, ActorStatus, MessagingErr};
 use tokio::sync::watch;
 
 use super::worker::Envelope;
@@ -69,6 +69,10 @@ impl<M: Send + 'static> Address<M> {
             _ => Ok(()),
         }
     }
+
+    fn accepts(&self) -> bool {
+        self.actor.get_status() < ActorStatus::Draining
+    }
 }
 
 /// Where the current generation of a worker is found; empty while there is none.
@@ -98,10 +102,12 @@ impl<M: Send + 'static> Slot<M> {
         }
     }
 
-    /// Waits until there is a generation to send to. Cancel safe.
+    /// Waits until there is a live generation to send to. Cancel safe.
     pub async fn ready(&self) {
+        // The supervisor may not have noticed yet that the one in the slot is dead, or may be dead itself.
+        let lives = |found: &Option<Address<M>>| found.as_ref().is_some_and(Address::accepts);
         // The sender is in `self`, so the channel cannot close while this waits.
-        let _ = self.0.subscribe().wait_for(Option::is_some).await;
+        let _ = self.0.subscribe().wait_for(lives).await;
     }
 
     pub(super) fn fill(&self, address: Address<M>) {

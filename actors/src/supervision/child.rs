@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+use tokio::time::Instant;
 
 use super::address::{Address, Gauge, Slot};
+use super::ended::{Ended, Life};
 use super::fault::Fault;
 use super::policy::{RestartPolicy, Strategy};
 use super::supervisor::{Supervisor, SupervisorArgs, SupervisorMsg};
@@ -45,37 +47,44 @@ impl Place {
 }
 
 /// A live child.
-pub(super) enum Running {
-    Worker(ActorCell),
-    Supervisor(ActorRef<SupervisorMsg>),
+pub(super) struct Running {
+    cell: ActorCell,
+    ended: Ended,
+    /// Where it is a supervisor.
+    supervisor: Option<ActorRef<SupervisorMsg>>,
 }
 
 impl Running {
-    pub(super) fn cell(&self) -> ActorCell {
-        match self {
-            Self::Worker(cell) => cell.clone(),
-            Self::Supervisor(supervisor) => supervisor.get_cell(),
-        }
+    pub(super) fn is(&self, cell: &ActorCell) -> bool {
+        self.cell.get_id() == cell.get_id()
     }
 
-    /// Lets it finish what it has, in order, and ends it whatever happens.
-    pub(super) async fn drain(&self) {
-        let cell = self.cell();
-        let drained = match self {
-            Self::Worker(cell) => cell.drain_and_wait(Some(DRAIN_CHILD)).await.is_ok(),
-            // A supervisor gives each of its children that time, so it needs no limit of its own.
-            Self::Supervisor(supervisor) => {
-                supervisor.send_message(SupervisorMsg::Drain).is_ok() && cell.wait(None).await.is_ok()
+    /// Lets it finish what it has, in order, and ends it whatever happens. False where it does not end in time.
+    pub(super) async fn drain(&self) -> bool {
+        let drained = match &self.supervisor {
+            None => {
+                let _ = self.cell.drain();
+                self.has_ended().await
             }
+            // A supervisor gives each of its children that time, so it needs no limit of its own.
+            Some(supervisor) if supervisor.send_message(SupervisorMsg::Drain).is_ok() => {
+                self.ended.clone().wait().await;
+                true
+            }
+            Some(_) => false,
         };
-        if !drained {
-            self.end().await;
-        }
+        drained || self.end().await
     }
 
     /// Ends it at once. False where it does not end in time.
     pub(super) async fn end(&self) -> bool {
-        self.cell().kill_and_wait(Some(DRAIN_CHILD)).await.is_ok()
+        self.cell.kill();
+        self.has_ended().await
+    }
+
+    /// Waits until nothing of it is left. False where it does not end in time.
+    pub(super) async fn has_ended(&self) -> bool {
+        self.ended.by(Instant::now() + DRAIN_CHILD).await
     }
 }
 
@@ -107,7 +116,9 @@ impl ChildSpec {
         let launch = move |place: Place, supervisor: ActorCell| -> Launching {
             let (args, slot, gauge) = (args.clone(), slot.clone(), Arc::new(Gauge::default()));
             Box::pin(async move {
-                let (actor, _) = Actor::spawn_linked(None, Host::<W>::new(), (args, gauge.clone()), supervisor).await?;
+                let (host, ended) = Host::<W>::new();
+                let (actor, _) = Actor::spawn_linked(None, host, (args, gauge.clone()), supervisor).await?;
+                // No await from here on: a supervisor killed meanwhile has either started and noted a child, or neither.
                 slot.fill(Address::new(actor.clone(), gauge.clone()));
                 let target = actor.clone();
                 let inject = Arc::new(move |fault: Fault| drop(target.send_message(Envelope::Fault(fault))));
@@ -115,11 +126,16 @@ impl ChildSpec {
                     &place.path,
                     Control {
                         cell: actor.get_cell(),
+                        ended: ended.clone(),
                         inject,
                     },
                     gauge,
                 );
-                Ok(Running::Worker(actor.get_cell()))
+                Ok(Running {
+                    cell: actor.get_cell(),
+                    ended,
+                    supervisor: None,
+                })
             })
         };
         Self {
@@ -138,11 +154,7 @@ impl ChildSpec {
         let (strategy, spec) = (spec.strategy, Arc::new(spec));
         let launch = move |place: Place, supervisor: ActorCell| -> Launching {
             let spec = spec.clone();
-            Box::pin(async move {
-                launch_supervisor(place, spec, Some(supervisor))
-                    .await
-                    .map(Running::Supervisor)
-            })
+            Box::pin(launch_supervisor(place, spec, supervisor))
         };
         Self {
             name: name.into(),
@@ -175,27 +187,30 @@ impl ChildSpec {
 pub(super) async fn launch_supervisor(
     place: Place,
     spec: Arc<SupervisorSpec>,
-    parent: Option<ActorCell>,
-) -> Result<ActorRef<SupervisorMsg>, SpawnErr> {
+    parent: ActorCell,
+) -> Result<Running, SpawnErr> {
     let gauge = Arc::new(Gauge::default());
     let args = SupervisorArgs {
         place: place.clone(),
         spec,
         gauge: gauge.clone(),
     };
-    let (actor, _) = match parent {
-        Some(parent) => Actor::spawn_linked(None, Supervisor, args, parent).await?,
-        None => Actor::spawn(None, Supervisor, args).await?,
-    };
+    let (life, ended) = Life::new();
+    let (actor, _) = Actor::spawn_linked(None, Supervisor::new(life), args, parent).await?;
     let target = actor.clone();
     let inject = Arc::new(move |fault: Fault| drop(target.send_message(SupervisorMsg::Suffer(fault))));
     place.tree.started(
         &place.path,
         Control {
             cell: actor.get_cell(),
+            ended: ended.clone(),
             inject,
         },
         gauge,
     );
-    Ok(actor)
+    Ok(Running {
+        cell: actor.get_cell(),
+        ended,
+        supervisor: Some(actor),
+    })
 }

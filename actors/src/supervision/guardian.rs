@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::child::{Place, Running, SupervisorSpec, launch_supervisor};
 use super::policy::{Budget, Meltdown};
@@ -13,10 +14,11 @@ use super::tree::{NodeKind, Placement, Tree};
 
 /// How long the whole tree may take to drain.
 pub const DRAIN_LIMIT_MS: u64 = 20_000;
+const DRAIN_LIMIT: Duration = Duration::from_millis(DRAIN_LIMIT_MS);
 /// Ends of the root not yet looked at: the root ends once, then the next one starts.
 const ROOT_ENDS: usize = 4;
 
-/// Runs a tree until `shutdown` resolves, then drains it.
+/// Runs a tree until `shutdown` resolves, then drains it. Nothing of the tree lives on when this returns.
 ///
 /// # Errors
 /// The [`Meltdown`] of a root that gave up; the process cannot go on.
@@ -38,18 +40,30 @@ pub async fn run_guarded(
         load: None,
     };
     tree.declare(&place.path, placement);
-    let (spec, mut budget) = (Arc::new(spec), Budget::default());
-    let (ends, mut ended) = mpsc::channel(ROOT_ENDS);
-    let give_up = |reason: String| Meltdown {
-        supervisor: "guardian".to_owned(),
-        reason,
-    };
+    let (ends, ended) = mpsc::channel(ROOT_ENDS);
     let (watcher, _) = Actor::spawn(None, Watcher, ends)
         .await
         .map_err(|error| give_up(error.to_string()))?;
+    let outcome = guard(&place, Arc::new(spec), watcher.get_cell(), ended, shutdown).await;
+    if !tree.end_below(&place.path, DRAIN_LIMIT).await {
+        tracing::error!(limit = ?DRAIN_LIMIT, "something in the tree does not end, leaving it behind");
+    }
+    tree.stopped(&place.path);
+    watcher.stop(None);
+    outcome
+}
+
+async fn guard(
+    place: &Place,
+    spec: Arc<SupervisorSpec>,
+    watcher: ActorCell,
+    mut ended: mpsc::Receiver<RootEnd>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Meltdown> {
+    let mut budget = Budget::default();
     tokio::pin!(shutdown);
     loop {
-        let launched = launch_supervisor(place.clone(), spec.clone(), Some(watcher.get_cell())).await;
+        let launched = launch_supervisor(place.clone(), spec.clone(), watcher.clone()).await;
         let reason = match launched {
             Ok(root) => tokio::select! {
                 biased;
@@ -59,33 +73,40 @@ pub async fn run_guarded(
                     None => return Err(give_up("the watcher of the root is gone".to_owned())),
                 },
                 () = &mut shutdown => {
-                    drain(root).await;
-                    tree.stopped("root");
+                    drain(&root).await;
                     return Ok(());
                 }
             },
             Err(error) => error.to_string(),
         };
-        tree.failed("root", &reason);
-        let Some(delay) = budget.spend(&spec.policy, false, Instant::now()) else {
+        place.tree.failed(&place.path, &reason);
+        let Some(delay) = budget.spend(&spec.policy, false, Instant::now().into_std()) else {
             return Err(give_up(format!("the root failed too often, last: {reason}")));
         };
-        if !tree.end_below("root", Duration::from_millis(DRAIN_LIMIT_MS)).await {
+        if !place.tree.end_below(&place.path, DRAIN_LIMIT).await {
             return Err(give_up("what lives below the killed root does not end".to_owned()));
         }
         tracing::warn!(actor = "root", reason, "root restarts");
-        tokio::time::sleep(delay).await;
+        tokio::select! {
+            biased;
+            // By now nothing lives that could be drained.
+            () = &mut shutdown => return Ok(()),
+            () = sleep(delay) => {}
+        }
     }
 }
 
-async fn drain(root: ActorRef<super::supervisor::SupervisorMsg>) {
-    let running = Running::Supervisor(root);
-    if tokio::time::timeout(Duration::from_millis(DRAIN_LIMIT_MS), running.drain())
-        .await
-        .is_err()
-    {
-        tracing::error!(limit_ms = DRAIN_LIMIT_MS, "the tree did not drain in time and is ended");
-        running.end().await;
+fn give_up(reason: String) -> Meltdown {
+    Meltdown {
+        supervisor: "guardian".to_owned(),
+        reason,
+    }
+}
+
+async fn drain(root: &Running) {
+    if timeout(DRAIN_LIMIT, root.drain()).await.is_err() {
+        tracing::error!(limit = ?DRAIN_LIMIT, "the tree did not drain in time and is ended");
+        root.end().await;
     }
 }
 

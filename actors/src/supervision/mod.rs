@@ -11,6 +11,7 @@
 
 mod address;
 mod child;
+mod ended;
 mod fault;
 mod guardian;
 mod policy;

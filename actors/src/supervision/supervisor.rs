@@ -5,23 +5,33 @@
 //! ended, with everything below it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::time::Instant;
 
 use super::address::Gauge;
 use super::child::{Place, Running, SupervisorSpec};
+use super::ended::Life;
 use super::fault::Fault;
 use super::policy::{Budget, Meltdown, Strategy, with_jitter};
 
 /// How long what lives below a dead supervisor may take to end.
 const END_BELOW: Duration = Duration::from_secs(8);
 
-pub(super) struct Supervisor;
+pub(super) struct Supervisor {
+    _life: Life,
+}
+
+impl Supervisor {
+    pub(super) const fn new(life: Life) -> Self {
+        Self { _life: life }
+    }
+}
 
 pub(super) enum SupervisorMsg {
-    /// Start a child whose restart was delayed; ignored where it was started meanwhile.
-    Start(usize),
+    /// The delay is over: start the children that wait for it.
+    Start,
     /// A child could not be started.
     StartFailed(usize, String),
     /// End all children in reverse order, letting each finish, then stop.
@@ -41,11 +51,15 @@ pub(super) struct State {
     args: SupervisorArgs,
     children: Vec<Child>,
     budget: Budget,
+    /// Whether a delayed start is under way: one message will end it.
+    start_due: bool,
 }
 
 struct Child {
     place: Place,
     running: Option<Running>,
+    /// Whether it could not be started and the message that says so is under way.
+    start_failed: bool,
 }
 
 impl Actor for Supervisor {
@@ -62,17 +76,20 @@ impl Actor for Supervisor {
         let places = args.spec.children.iter().enumerate().map(|(index, spec)| {
             let place = parent.below(index, &spec.name);
             parent.tree.declare(&place.path, spec.placement(&parent, &place));
-            Child { place, running: None }
+            Child {
+                place,
+                running: None,
+                start_failed: false,
+            }
         });
         let children = places.collect();
         let mut state = State {
             args,
             children,
             budget: Budget::default(),
+            start_due: false,
         };
-        for index in 0..state.children.len() {
-            state.start(index, &myself).await;
-        }
+        state.start_missing(&myself).await;
         Ok(state)
     }
 
@@ -84,8 +101,15 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         state.args.gauge.count_sent();
         match message {
-            SupervisorMsg::Start(index) => state.start(index, &myself).await,
-            SupervisorMsg::StartFailed(index, reason) => state.failed(index, &reason, false, &myself).await?,
+            SupervisorMsg::Start => {
+                state.start_due = false;
+                state.start_missing(&myself).await;
+            }
+            SupervisorMsg::StartFailed(index, reason) => {
+                state.children[index].start_failed = false;
+                state.note_death(index, &reason);
+                state.failed(index, &reason, false, &myself).await?;
+            }
             SupervisorMsg::Suffer(fault) => fault.suffer().await,
             SupervisorMsg::Drain => {
                 state.end_children(0, true).await?;
@@ -124,16 +148,21 @@ impl State {
         escalated: bool,
         myself: &ActorRef<SupervisorMsg>,
     ) -> Result<(), ActorProcessingErr> {
-        let is_it = |child: &Child| {
-            child
-                .running
-                .as_ref()
-                .is_some_and(|r| r.cell().get_id() == cell.get_id())
-        };
+        let is_it = |child: &Child| child.running.as_ref().is_some_and(|running| running.is(cell));
         let Some(dead) = self.children.iter().position(is_it) else {
             return Ok(());
         };
-        self.children[dead].running = None;
+        // Senders learn of the death before this waits for its end.
+        self.note_death(dead, reason);
+        let ended = match self.children[dead].running.take() {
+            Some(running) => running.has_ended().await,
+            None => true,
+        };
+        if !ended {
+            return Err(self
+                .meltdown(format!("{} does not end", self.children[dead].place.path))
+                .into());
+        }
         self.failed(dead, reason, escalated, myself).await
     }
 
@@ -145,7 +174,6 @@ impl State {
         escalated: bool,
         myself: &ActorRef<SupervisorMsg>,
     ) -> Result<(), ActorProcessingErr> {
-        self.note_death(dead, reason);
         let delay = self.grant(dead, reason, escalated).await?;
         let place = &self.children[dead].place;
         if !place.tree.end_below(&place.path, END_BELOW).await {
@@ -158,16 +186,22 @@ impl State {
             Strategy::RestForOne => self.end_children(dead + 1, false).await?,
             Strategy::OneForAll => self.end_children(0, false).await?,
         }
-        for index in 0..self.children.len() {
-            if self.children[index].running.is_none() {
-                if delay.is_zero() {
-                    self.start(index, myself).await;
-                } else {
-                    myself.send_after(with_jitter(delay), move || SupervisorMsg::Start(index));
-                }
-            }
+        if delay.is_zero() {
+            self.start_missing(myself).await;
+        } else if !std::mem::replace(&mut self.start_due, true) {
+            // One delay for all of them: they start in order.
+            myself.send_after(with_jitter(delay), || SupervisorMsg::Start);
         }
         Ok(())
+    }
+
+    async fn start_missing(&mut self, myself: &ActorRef<SupervisorMsg>) {
+        for index in 0..self.children.len() {
+            let child = &self.children[index];
+            if child.running.is_none() && !child.start_failed {
+                self.start(index, myself).await;
+            }
+        }
     }
 
     fn note_death(&self, dead: usize, reason: &str) {
@@ -179,7 +213,7 @@ impl State {
     /// Spends the budget; past it, ends the children and gives up.
     async fn grant(&mut self, dead: usize, reason: &str, escalated: bool) -> Result<Duration, ActorProcessingErr> {
         let policy = self.args.spec.policy;
-        if let Some(delay) = self.budget.spend(&policy, escalated, Instant::now()) {
+        if let Some(delay) = self.budget.spend(&policy, escalated, Instant::now().into_std()) {
             return Ok(delay);
         }
         let meltdown = self.meltdown(format!(
@@ -191,16 +225,16 @@ impl State {
     }
 
     async fn start(&mut self, index: usize, myself: &ActorRef<SupervisorMsg>) {
-        if self.children[index].running.is_some() {
-            return;
-        }
         let (spec, place) = (&self.args.spec.children[index], self.children[index].place.clone());
         match (spec.launch)(place.clone(), myself.get_cell()).await {
             Ok(running) => {
                 self.children[index].running = Some(running);
                 log_start(&place);
             }
-            Err(error) => drop(myself.send_message(SupervisorMsg::StartFailed(index, error.to_string()))),
+            Err(error) => {
+                self.children[index].start_failed = true;
+                let _ = myself.send_message(SupervisorMsg::StartFailed(index, error.to_string()));
+            }
         }
     }
 
@@ -212,14 +246,16 @@ impl State {
             };
             let place = self.children[index].place.clone();
             let ended = if drain {
-                running.drain().await;
-                true
+                running.drain().await
             } else {
-                running.end().await && place.tree.end_below(&place.path, END_BELOW).await
+                running.end().await
             };
+            let ended = ended && place.tree.end_below(&place.path, END_BELOW).await;
             (self.args.spec.children[index].retract)();
             place.tree.stopped(&place.path);
-            if !ended {
+            if !ended && drain {
+                tracing::error!(actor = %place.path, "does not end, going on without it");
+            } else if !ended {
                 return Err(self.meltdown(format!("{} does not end", place.path)));
             }
         }

@@ -8,8 +8,10 @@ use parking_lot::Mutex;
 use ractor::ActorCell;
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::Instant as Deadline;
 
 use super::address::Gauge;
+use super::ended::Ended;
 use super::fault::{Fault, FaultError};
 use super::policy::Strategy;
 
@@ -89,6 +91,7 @@ pub struct ActorStatus {
 #[derive(Clone)]
 pub(super) struct Control {
     pub(super) cell: ActorCell,
+    pub(super) ended: Ended,
     pub(super) inject: Arc<dyn Fn(Fault) + Send + Sync>,
 }
 
@@ -238,27 +241,38 @@ impl Tree {
         })
     }
 
+    /// Notes that a node and what lives below it were ended on purpose.
     pub(super) fn stopped(&self, path: &str) {
-        self.update(path, |node| {
+        let end = |node: &mut Node| {
             node.state = NodeState::Stopped;
             node.last_failure = Some("ended by its supervisor".to_owned());
-        });
+        };
+        self.each_below(path, end);
+        self.update(path, end);
     }
 
     /// Ends everything below a dead supervisor and waits for it. False where something does not end in time.
     pub(super) async fn end_below(&self, path: &str, limit: Duration) -> bool {
-        let mut cells = Vec::new();
-        self.each_below(path, |node| {
-            cells.extend(node.control.take().map(|control| control.cell));
-        });
-        for cell in &cells {
-            cell.kill();
+        let deadline = Deadline::now() + limit;
+        loop {
+            // Nothing is taken out of the nodes: were this cancelled, whoever comes next must find the dying ones too.
+            let mut dying = Vec::new();
+            self.each_below(path, |node| {
+                dying.extend(node.control.clone().filter(|control| !control.ended.is_over()));
+            });
+            if dying.is_empty() {
+                return true;
+            }
+            for control in &dying {
+                control.cell.kill();
+            }
+            for control in dying {
+                if !control.ended.by(deadline).await {
+                    return false;
+                }
+            }
+            // A supervisor among them may have started another child before it died: look again.
         }
-        let mut all_ended = true;
-        for cell in cells {
-            all_ended &= cell.wait(Some(limit)).await.is_ok();
-        }
-        all_ended
     }
 
     fn update<R>(&self, path: &str, change: impl FnOnce(&mut Node) -> R) -> Option<R> {

@@ -1,12 +1,13 @@
 //! The application's actors, and the host that runs each as a ractor actor.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::Mutex;
 
 use super::address::{Address, Gauge};
+use super::ended::{Ended, Life};
 use super::fault::Fault;
 
 /// Why a worker fails; its supervisor restarts it.
@@ -40,17 +41,28 @@ pub enum Envelope<M> {
 }
 
 /// Runs a [`Worker`] as a ractor actor.
-pub(super) struct Host<W>(PhantomData<fn() -> W>);
+///
+/// The worker is in here and not in ractor's state: the state of a killed actor travels to its supervisor and would live
+/// there, with all it holds, until the supervisor looks at it.
+pub(super) struct Host<W> {
+    worker: Mutex<Option<W>>,
+    _life: Life,
+}
 
 impl<W> Host<W> {
-    pub(super) const fn new() -> Self {
-        Self(PhantomData)
+    pub(super) fn new() -> (Self, Ended) {
+        let (life, ended) = Life::new();
+        let host = Self {
+            worker: Mutex::new(None),
+            _life: life,
+        };
+        (host, ended)
     }
 }
 
 impl<W: Worker> Actor for Host<W> {
     type Msg = Envelope<W::Msg>;
-    type State = Hosted<W>;
+    type State = Arc<Gauge>;
     type Arguments = (W::Args, Arc<Gauge>);
 
     async fn pre_start(
@@ -59,19 +71,22 @@ impl<W: Worker> Actor for Host<W> {
         (args, gauge): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
         let worker = W::start(args, Address::new(myself, gauge.clone())).await?;
-        Ok(Hosted { worker, gauge })
+        *self.worker.lock().await = Some(worker);
+        Ok(gauge)
     }
 
     async fn handle(
         &self,
         _myself: ActorRef<Self::Msg>,
         envelope: Self::Msg,
-        hosted: &mut Self::State,
+        gauge: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match envelope {
             Envelope::Work(message) => {
-                let outcome = hosted.worker.handle(message).await;
-                hosted.gauge.count_handled();
+                let mut worker = self.worker.lock().await;
+                let Some(worker) = worker.as_mut() else { return Ok(()) };
+                let outcome = worker.handle(message).await;
+                gauge.count_handled();
                 outcome
             }
             Envelope::Fault(fault) => {
@@ -81,18 +96,10 @@ impl<W: Worker> Actor for Host<W> {
         }
     }
 
-    async fn post_stop(
-        &self,
-        _myself: ActorRef<Self::Msg>,
-        hosted: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
-        hosted.worker.stop().await;
+    async fn post_stop(&self, _myself: ActorRef<Self::Msg>, _: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        if let Some(worker) = self.worker.lock().await.as_mut() {
+            worker.stop().await;
+        }
         Ok(())
     }
-}
-
-/// A worker and its counters.
-pub(super) struct Hosted<W> {
-    worker: W,
-    gauge: Arc<Gauge>,
 }
