@@ -266,7 +266,7 @@ mod tests {
     fn parse(line: &str) -> Result<Args, clap::Error> {
         let words = ["coffee-rt", "simulate"].into_iter().chain(line.split_whitespace());
         match Cli::try_parse_from(words)?.command {
-            Command::Simulate(args) => Ok(args),
+            Some(Command::Simulate(args)) => Ok(args),
             other => panic!("{other:?}"),
         }
     }

@@ -151,7 +151,7 @@ impl Acceptor {
         match args.connections.clone().try_acquire_owned() {
             Ok(permit) => drop(args.app.open.clone().spawn(serve(args, stream, permit))),
             Err(_) => {
-                if let Ok(permit) = args.refusals.clone().try_acquire_owned() {
+                if let Ok(permit) = args.refusals.try_acquire_owned() {
                     tokio::spawn(async move {
                         let _ = timeout(REFUSAL_LIMIT, refuse(stream)).await;
                         drop(permit);

@@ -76,7 +76,7 @@ pub fn v1_direct(parts: V1Direct) -> (SupervisorSpec, OrderDesk, Vec<Arc<AtomicB
     };
     let mut children: Vec<ChildSpec> = slots.iter().zip(&ready).enumerate().map(batcher).collect();
     let routing = IngestArgs {
-        batchers: slots.clone(),
+        batchers: slots,
     };
     children.push(ChildSpec::worker::<Ingest>("ingest", routing, ingest.clone()).with_load(credit.probe()));
 
