@@ -5,5 +5,6 @@
 mod bad_input;
 mod crash;
 mod drain;
+mod drills;
 mod faults;
 mod support;
