@@ -7,4 +7,5 @@ mod crash;
 mod drain;
 mod drills;
 mod faults;
+mod keys;
 mod support;
