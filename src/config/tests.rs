@@ -82,7 +82,7 @@ fn what_is_wrong_is_named() {
             "",
             "limits.credit_orders is 0",
         ),
-        (&[("COFFEE_RT_LISTEN", "nowhere")][..], "", "listen"),
+        (&[("COFFEE_RT_LISTEN", "nowhere")][..], "", "\"LISTEN\" in `COFFEE_RT_`"),
         (&[("COFFEE_RT_VERSIONS", "v1,v7")][..], "", "v7"),
         (&[("COFFEE_RT_VERSIONS", "v2")][..], "", "does not have v2"),
         (
