@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderValue, StatusCode, header};
 use warp::path::Tail;
 use warp::reply::Response;
 use warp::{Filter, path};
@@ -21,7 +21,7 @@ use warp::{Filter, path};
 use super::app::{App, FaultAccess};
 use super::body;
 use super::problem::Problem;
-use super::recover::only;
+use super::recover::{READ, only};
 use super::socket::{self, Frames};
 
 /// The tree is sent at least this often: its rates and uptimes change.
@@ -37,7 +37,7 @@ pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         last: Mutex::new(None),
     });
     let list = path!("api" / "actors")
-        .and(only(Method::GET))
+        .and(only(READ))
         .map(move || super::json(&json!({"actors": read.tree.snapshot()})));
     let kill = path("api")
         .and(path("actors"))
@@ -48,7 +48,7 @@ pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 _ => Err(warp::reject::not_found()),
             }
         })
-        .and(only(Method::POST))
+        .and(only("POST"))
         .and(warp::header::optional::<String>("authorization"))
         .and(warp::body::stream())
         .then(move |actor: String, authorization: Option<String>, body| {

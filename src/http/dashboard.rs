@@ -4,22 +4,20 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderValue, Method, header};
+use warp::http::{HeaderValue, header};
 use warp::reply::Response;
 use warp::{Filter, path};
 
 use super::app::App;
 use super::problem::Problem;
-use super::recover::only;
+use super::recover::{READ, only};
 use super::socket::{self, Frames};
 use coffee_rt_actors::board::{Board, Frame};
 
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let read = app.clone();
-    let get = path!("api" / "dashboard")
-        .and(only(Method::GET))
-        .map(move || dashboard(&read));
+    let get = path!("api" / "dashboard").and(only(READ)).map(move || dashboard(&read));
     let socket = path!("ws" / "dashboard").and(socket::upgrade(app.clone(), move || DashboardFrames::of(&app.board)));
     get.or(socket).unify().boxed()
 }

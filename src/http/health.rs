@@ -5,19 +5,19 @@ use std::sync::Arc;
 use coffee_rt_actors::store_watch::StoreHealth;
 use serde_json::{Map, Value, json};
 use warp::filters::BoxedFilter;
-use warp::http::{Method, StatusCode};
+use warp::http::StatusCode;
 use warp::reply::Response;
 use warp::{Filter, path};
 
 use super::app::App;
-use super::recover::only;
+use super::recover::{READ, only};
 
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let live = path!("livez")
-        .and(only(Method::GET))
+        .and(only(READ))
         .map(|| super::json(&json!({"status": "alive"})));
-    let ready = path!("readyz").and(only(Method::GET)).map(move || readiness(&app));
+    let ready = path!("readyz").and(only(READ)).map(move || readiness(&app));
     live.or(ready).unify().boxed()
 }
 

@@ -16,7 +16,7 @@ use warp::reply::Response;
 use warp::{Filter, path};
 
 use super::app::App;
-use super::recover::only;
+use super::recover::{READ, only};
 
 /// What HTTP counts.
 #[derive(Clone)]
@@ -102,7 +102,7 @@ impl HttpMetrics {
 /// The route.
 pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
     path!("metrics")
-        .and(only(Method::GET))
+        .and(only(READ))
         .map(move || {
             let mut text = Vec::new();
             if let Err(error) = TextEncoder::new().encode(&app.metrics.registry.gather(), &mut text) {

@@ -9,7 +9,7 @@ use futures_util::Stream;
 use serde::Serialize;
 use uuid::Uuid;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, path};
 
@@ -26,7 +26,7 @@ pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .and(path::param::<Version>())
         .and(path("order"))
         .and(path::end())
-        .and(only(Method::POST))
+        .and(only("POST"))
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
         .then(move |version, headers: HeaderMap, body| {

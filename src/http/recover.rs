@@ -12,22 +12,23 @@ use super::problem::Problem;
 /// The path is known, but not with this method.
 #[derive(Debug)]
 struct WrongMethod {
-    allowed: Method,
+    allowed: &'static str,
 }
 
 impl Reject for WrongMethod {}
 
-/// Lets one method pass. Stands behind the path, so that a wrong method is told apart from a wrong path.
-pub(super) fn only(allowed: Method) -> impl Filter<Extract = (), Error = Rejection> + Clone {
+/// What can be read can also be asked for without its body (RFC 9110, 9.1), which hyper leaves out.
+pub(super) const READ: &str = "GET, HEAD";
+
+/// Lets these methods pass, written as in `Allow`. Stands behind the path, so that a wrong method is told apart from a
+/// wrong path.
+pub(super) fn only(allowed: &'static str) -> impl Filter<Extract = (), Error = Rejection> + Clone {
     warp::method()
-        .and_then(move |method: Method| {
-            let allowed = allowed.clone();
-            async move {
-                if method == allowed {
-                    Ok(())
-                } else {
-                    Err(warp::reject::custom(WrongMethod { allowed }))
-                }
+        .and_then(move |method: Method| async move {
+            if allowed.split(", ").any(|name| name == method.as_str()) {
+                Ok(())
+            } else {
+                Err(warp::reject::custom(WrongMethod { allowed }))
             }
         })
         .untuple_one()
@@ -49,11 +50,8 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
         )
     } else if let Some(WrongMethod { allowed }) = rejection.find() {
         let detail = format!("this path takes {allowed}");
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", detail);
-        match HeaderValue::from_str(allowed.as_str()) {
-            Ok(allowed) => problem.with_header(header::ALLOW, allowed),
-            Err(_) => problem,
-        }
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", detail)
+            .with_header(header::ALLOW, HeaderValue::from_static(allowed))
     } else {
         Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path")
     };

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Utf8Bytes};
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
@@ -58,7 +58,7 @@ pub(super) fn upgrade<F: Frames>(
     app: Arc<App>,
     frames: impl Fn() -> F + Clone + Send + Sync + 'static,
 ) -> BoxedFilter<(Response,)> {
-    only(Method::GET)
+    only("GET")
         .and(handshake())
         .map(move |handshake: Result<Handshake, Problem>| {
             handshake

@@ -116,15 +116,16 @@ fn methods() -> Vec<Case> {
         take("DELETE /api/v1/order", "POST"),
         take("BREW /api/v1/order", "POST"),
         take("GET /api/v2/order", "POST"),
-        take("POST /api/dashboard", "GET"),
-        take("POST /api/actors", "GET"),
+        take("POST /api/dashboard", "GET, HEAD"),
+        take("POST /api/actors", "GET, HEAD"),
         take("GET /api/actors/v1/ingest/kill", "POST"),
         take("DELETE /api/actors/v1/ingest/kill", "POST"),
-        take("POST /livez", "GET"),
-        take("PUT /readyz", "GET"),
-        take("POST /metrics", "GET"),
+        take("POST /livez", "GET, HEAD"),
+        take("PUT /readyz", "GET, HEAD"),
+        take("POST /metrics", "GET, HEAD"),
         take("POST /ws/dashboard", "GET"),
         take("POST /ws/actors", "GET"),
+        take("OPTIONS /api/v1/order", "POST"),
     ]
 }
 
