@@ -13,9 +13,9 @@ use crate::support::{Books, DEADLINE, Database, Node, broken_promises, customers
 /// Load of the scenario.
 const ORDERS_PER_SECOND: f64 = 600.0;
 /// Orders that are acknowledged between two faults.
-const BETWEEN_FAULTS: u64 = 80;
+const BETWEEN_FAULTS: u64 = 40;
 /// How often the batcher is killed.
-const KILLS: u64 = 8;
+const KILLS: u64 = 20;
 /// How long a correct dashboard may take to show what is stored.
 const CATCH_UP: Duration = Duration::from_secs(5);
 const _: () = assert!(CATCH_UP.as_secs() < DEADLINE.as_secs());
