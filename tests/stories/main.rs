@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
+mod access;
 mod bad_input;
 mod crash;
 mod drain;
