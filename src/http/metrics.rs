@@ -17,6 +17,7 @@ use warp::{Filter, path};
 
 use super::app::App;
 use super::recover::only;
+use crate::config::Version;
 
 /// What HTTP counts.
 #[derive(Clone)]
@@ -45,7 +46,7 @@ pub(super) struct SocketMetrics {
     pub closed: IntCounter,
 }
 
-const ORDER_V1: &str = "/api/v1/order";
+const ORDER_V1: &str = Version::V1.order_path();
 
 impl HttpMetrics {
     /// Makes and registers all metrics.
@@ -133,8 +134,8 @@ fn method_label(method: &Method) -> &'static str {
 fn endpoint_label(path: &str) -> &'static str {
     const ENDPOINTS: [&str; 10] = [
         ORDER_V1,
-        "/api/v2/order",
-        "/api/v3/order",
+        Version::V2.order_path(),
+        Version::V3.order_path(),
         "/api/dashboard",
         "/api/actors",
         "/ws/dashboard",
