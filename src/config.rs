@@ -197,7 +197,8 @@ impl Config {
         }
         figment = figment.merge(Toml::file(file)).merge(environment);
         for (variable, key) in PLAIN_VARIABLES {
-            if let Ok(value) = std::env::var(variable) {
+            // An empty variable is what compose files and charts pass on where nothing is set.
+            if let Some(value) = std::env::var(variable).ok().filter(|value| !value.is_empty()) {
                 figment = figment.merge(Serialized::default(key, value));
             }
         }
@@ -234,6 +235,7 @@ impl Config {
 
     fn validate(&self) -> Result<(), ConfigError> {
         self.menu.validate().map_err(|error| ConfigError(error.to_string()))?;
+        self.check_secrets()?;
         let limits = &self.limits;
         for (key, value, range) in [
             ("limits.credit_orders", limits.credit_orders as u64, 1..=1_000_000),
@@ -261,6 +263,27 @@ impl Config {
         }
         for version in self.running_versions() {
             version.check_available().map_err(ConfigError)?;
+        }
+        Ok(())
+    }
+
+    fn check_secrets(&self) -> Result<(), ConfigError> {
+        if self.database_url.as_ref().is_some_and(|url| !url.is_postgres()) {
+            return Err(ConfigError(
+                "database_url must look like postgres://user:password@host:5432/database".to_owned(),
+            ));
+        }
+        let masked = self.database_url.as_ref().is_some_and(DatabaseUrl::is_masked);
+        for (key, masked) in [
+            ("database_url", masked),
+            ("admin_token", self.admin_token.as_ref().is_some_and(Secret::is_masked)),
+        ] {
+            if masked {
+                return Err(ConfigError(format!(
+                    "{key} has the {} that stands for a secret where settings are printed",
+                    secret::MASK
+                )));
+            }
         }
         Ok(())
     }

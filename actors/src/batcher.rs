@@ -229,10 +229,14 @@ impl Batcher {
             seq: receipt.seq,
             content: Some(content),
         });
+        let mut undecided = Vec::new();
         for ticket in in_flight.tickets {
-            let answer = answer_of(&ticket.order, &in_flight.batch, &receipt.outcomes);
-            let _ = ticket.reply.send(answer);
+            match answer_of(&ticket.order, &in_flight.batch, &receipt.outcomes) {
+                Some(answer) => drop(ticket.reply.send(answer)),
+                None => undecided.push(ticket),
+            }
         }
+        self.waiting.splice(..0, undecided);
     }
 
     fn commit_failed(&mut self, error: StoreError) {
@@ -313,18 +317,21 @@ fn to_store(order: &Order) -> Order {
     }
 }
 
-fn answer_of(order: &Order, batch: &OrderBatch, outcomes: &[Outcome]) -> Result<Acknowledged, Refusal> {
+/// What the outcomes mean for an order of the batch; none where they do not decide it.
+fn answer_of(order: &Order, batch: &OrderBatch, outcomes: &[Outcome]) -> Option<Result<Acknowledged, Refusal>> {
     let found = batch
         .position(order.message_id)
         .and_then(|at| Some((batch.orders().get(at)?, outcomes.get(at)?)));
     match found {
-        // Of several orders with one key in one batch the first was offered to the store.
-        Some((stored, _)) if !stored.same_payload(order) => Err(Refusal::KeyReused),
-        Some((_, Outcome::Stored { id } | Outcome::Repeated { id })) => Ok(Acknowledged::Stored { id: *id }),
-        Some((_, Outcome::KeyReused)) => Err(Refusal::KeyReused),
-        None if drill::skip_deduplication() => Ok(Acknowledged::Stored { id: 0 }),
-        None => Err(Refusal::Rejected(
+        // Of several orders with one key in one batch only the first was offered. Where an even earlier one has the key,
+        // it may be this one: offering it tells.
+        Some((offered, Outcome::KeyReused)) if !offered.same_payload(order) => None,
+        Some((offered, _)) if !offered.same_payload(order) => Some(Err(Refusal::KeyReused)),
+        Some((_, Outcome::Stored { id } | Outcome::Repeated { id })) => Some(Ok(Acknowledged::Stored { id: *id })),
+        Some((_, Outcome::KeyReused)) => Some(Err(Refusal::KeyReused)),
+        None if drill::skip_deduplication() => Some(Ok(Acknowledged::Stored { id: 0 })),
+        None => Some(Err(Refusal::Rejected(
             "the store did not say what became of the order".to_owned(),
-        )),
+        ))),
     }
 }

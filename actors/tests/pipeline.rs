@@ -310,6 +310,42 @@ async fn one_key_is_one_row_whatever_comes_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_repeat_is_told_apart_from_the_strangers_it_shares_a_batch_with() {
+    let (node, mut random) = (Node::start(CREDIT).await, seeded());
+    let order = new_order(&mut random);
+    let strangers = [1, 2].map(|more| Order {
+        price: Cents(order.price.0 + more),
+        ..order.clone()
+    });
+    let id = node.placed(&order).await;
+    node.store.behave(|store| store.hold_commits = true);
+    let begun = node.store.commits_begun();
+    let decoys: Vec<_> = (0..20).map(|_| node.place(&new_order(&mut random))).collect();
+    eventually("both batchers commit", || node.store.commits_begun() == begun + 2).await;
+    // A stranger comes first, so the store is offered the stranger.
+    let refused: Vec<_> = strangers.iter().map(|stranger| node.place(stranger)).collect();
+    let repeats: Vec<_> = (0..3).map(|_| node.place(&order)).collect();
+    let refused = refused
+        .into_iter()
+        .chain(strangers.iter().map(|stranger| node.place(stranger)));
+    let refused: Vec<_> = refused.collect();
+    eventually("all are waiting", || node.desk.credit.in_flight() == 27).await;
+    node.store.behave(|store| store.hold_commits = false);
+    for repeat in repeats {
+        assert_eq!(repeat.await.unwrap(), Ok(Acknowledged::Stored { id }));
+    }
+    for stranger in refused {
+        assert_eq!(stranger.await.unwrap(), Err(Refusal::KeyReused));
+    }
+    for decoy in decoys {
+        decoy.await.unwrap().unwrap();
+    }
+    assert_eq!(node.store.orders().len(), 21);
+    node.is_consistent().await;
+    node.grove.drain().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_killed_batcher_is_followed_by_one_that_knows_what_was_committed() {
     let (node, mut random) = (Node::start(CREDIT).await, seeded());
     for path in ["v1/batcher-0", "v1/batcher-1", "v1/ingest", "v1", "root"] {

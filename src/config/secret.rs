@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What stands in the place of a secret.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// A text that is never shown.
 #[derive(Clone, Deserialize)]
@@ -17,6 +17,11 @@ impl Secret {
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this is what is shown in a secret's place: printed settings that were read back.
+    pub(super) fn is_masked(&self) -> bool {
+        self.0 == MASK
     }
 
     /// Compares in a time that does not tell how much of it is right.
@@ -53,6 +58,19 @@ impl DatabaseUrl {
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        url::Url::parse(&self.0).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))
+    }
+
+    pub(super) fn is_masked(&self) -> bool {
+        url::Url::parse(&self.0).is_ok_and(|url| {
+            url.password() == Some(MASK)
+                || url
+                    .query_pairs()
+                    .any(|(name, value)| name.contains("password") && value == MASK)
+        })
     }
 
     fn masked(&self) -> String {

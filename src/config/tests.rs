@@ -43,6 +43,23 @@ fn layers_win_in_their_order() {
 }
 
 #[test]
+fn an_empty_variable_is_none() {
+    with_env(
+        &[
+            ("COFFEE_RT_ADMIN_TOKEN", ""),
+            ("DATABASE_URL", ""),
+            ("COFFEE_RT_LOG", ""),
+        ],
+        "log = \"warn\"",
+        |config| {
+            let config = config.unwrap();
+            assert!(config.admin_token.is_none() && config.database_url.is_none());
+            assert_eq!(config.log, "warn");
+        },
+    );
+}
+
+#[test]
 fn flags_win_over_everything() {
     Jail::expect_with(|jail| {
         jail.set_env("COFFEE_RT_LISTEN", "127.0.0.1:9000");
@@ -68,6 +85,17 @@ fn what_is_wrong_is_named() {
         (&[("COFFEE_RT_LISTEN", "nowhere")][..], "", "listen"),
         (&[("COFFEE_RT_VERSIONS", "v1,v7")][..], "", "v7"),
         (&[("COFFEE_RT_VERSIONS", "v2")][..], "", "does not have v2"),
+        (
+            &[("DATABASE_URL", "mysql://db/coffee")][..],
+            "",
+            "database_url must look like postgres://",
+        ),
+        (
+            &[("DATABASE_URL", "postgres://barista:***@db/coffee")][..],
+            "",
+            "database_url has the ***",
+        ),
+        (&[][..], "admin_token = \"***\"", "admin_token has the ***"),
         (&[][..], "[menu]\ndrinks = []\nstores = [\"a\"]", "menu.drinks"),
     ] {
         with_env(variables, file, |config| {

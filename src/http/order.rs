@@ -1,6 +1,5 @@
 //! `POST /api/v{1,2,3}/order`.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Buf;
@@ -10,7 +9,7 @@ use futures_util::Stream;
 use serde::Serialize;
 use uuid::Uuid;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, path};
 
@@ -28,13 +27,12 @@ pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .and(path("order"))
         .and(path::end())
         .and(only(Method::POST))
-        .and(warp::header::optional::<ContentType>("content-type"))
-        .and(warp::header::optional::<IdempotencyKey>("idempotency-key"))
+        .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |version, content_type, key, body| {
+        .then(move |version, headers: HeaderMap, body| {
             let app = app.clone();
             async move {
-                let placed = place(&app, version, content_type, key, body).await;
+                let placed = place(&app, version, &headers, body).await;
                 placed.unwrap_or_else(Problem::into_response)
             }
         })
@@ -44,23 +42,18 @@ pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
 async fn place<B: Buf>(
     app: &App,
     version: Version,
-    content_type: Option<ContentType>,
-    key: Option<IdempotencyKey>,
+    headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Response, Problem> {
     // Read in any case, so that the client can read the answer.
     let body = body::read(body, app.body_limits).await?;
     let desk = app.desk(version).ok_or_else(|| not_run(app, version))?;
-    if content_type != Some(ContentType::Json) {
+    if !is_json(headers) {
         let detail = "send the order as Content-Type: application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", detail)
             .with_header(header::ACCEPT, HeaderValue::from_static("application/json")));
     }
-    let message_id = match key {
-        Some(IdempotencyKey(Some(key))) => key,
-        Some(IdempotencyKey(None)) => return Err(Problem::invalid_field("Idempotency-Key", "must be a UUID")),
-        None => Uuid::now_v7(),
-    };
+    let message_id = idempotency_key(headers)?.unwrap_or_else(Uuid::now_v7);
     let order = Order::from_json(&body, message_id, &app.menu, Instant::now())?;
     let Acknowledged::Stored { id } = desk.place(order.clone()).await?;
     Ok(json(&Stored {
@@ -94,33 +87,28 @@ fn not_run(app: &App, version: Version) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "version-not-run", detail)
 }
 
-/// What the body claims to be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ContentType {
-    Json,
-    Other,
+/// Whether the body claims to be JSON.
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media = value.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    media.eq_ignore_ascii_case("application/json")
+        || media.len() > 17 && media[..12].eq_ignore_ascii_case("application/") && media.ends_with("+json")
 }
 
-impl FromStr for ContentType {
-    type Err = std::convert::Infallible;
-
-    fn from_str(value: &str) -> Result<Self, Self::Err> {
-        let media = value.split(';').next().unwrap_or_default().trim();
-        let is_json = media.eq_ignore_ascii_case("application/json")
-            || media.len() > 17 && media[..12].eq_ignore_ascii_case("application/") && media.ends_with("+json");
-        Ok(if is_json { Self::Json } else { Self::Other })
+/// The client's key, if it sent one.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Uuid>, Problem> {
+    const NAME: &str = "Idempotency-Key";
+    let mut given = headers.get_all(NAME).iter();
+    let Some(key) = given.next() else {
+        return Ok(None);
+    };
+    if given.next().is_some() {
+        return Err(Problem::invalid_field(NAME, "is there more than once"));
     }
-}
-
-/// The client's key; none where it is no UUID.
-struct IdempotencyKey(Option<Uuid>);
-
-impl FromStr for IdempotencyKey {
-    type Err = std::convert::Infallible;
-
-    fn from_str(value: &str) -> Result<Self, Self::Err> {
-        // The draft has a structured-field string, in quotes; most clients send the bare UUID.
-        let bare = value.trim().trim_matches('"');
-        Ok(Self(Uuid::parse_str(bare).ok()))
+    // The draft has a structured-field string, in quotes; most clients send the bare UUID.
+    let bare = key.to_str().ok().map(|value| value.trim().trim_matches('"'));
+    match bare.and_then(|bare| Uuid::parse_str(bare).ok()) {
+        Some(key) => Ok(Some(key)),
+        None => Err(Problem::invalid_field(NAME, "must be a UUID")),
     }
 }

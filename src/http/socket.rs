@@ -180,7 +180,12 @@ async fn serve<F: Frames>(socket: &mut WebSocketStream<TcpStream>, mut frames: F
         let message = tokio::select! {
             frame = frames.next() => Message::Text(Utf8Bytes::try_from(frame).ok()?),
             received = socket.next() => match received {
-                Some(Ok(Message::Close(_))) | None => return None,
+                Some(Ok(Message::Close(_))) => {
+                    // The answer to a goodbye lies ready, but is not sent by itself.
+                    let _ = timeout(CLOSE_LIMIT, socket.flush()).await;
+                    return None;
+                }
+                None => return None,
                 Some(Ok(_)) => {
                     unanswered = 0;
                     continue;

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
+mod bad_input;
 mod crash;
+mod drain;
+mod drills;
 mod faults;
+mod keys;
 mod support;

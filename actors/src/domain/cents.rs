@@ -7,6 +7,8 @@ use rust_decimal::Decimal;
 
 /// The highest price of one order: 10,000.00.
 pub const MAX_PRICE: Cents = Cents(1_000_000);
+/// Digits that [`MAX_PRICE`] has before the point.
+const MAX_PRICE_DIGITS: i64 = 5;
 
 /// An amount of money in cents. One order holds at most [`MAX_PRICE`]; sums of any realistic number of orders fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,21 +34,64 @@ impl Cents {
     /// # Errors
     /// Says whether the text is no number, too precise, or out of range.
     pub fn parse_price(text: &str) -> Result<Self, PriceError> {
-        let decimal = if text.contains(['e', 'E']) {
-            Decimal::from_scientific(text)
-        } else {
-            Decimal::from_str(text)
+        // By hand, because decimal libraries round what is longer than they can hold.
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
         };
-        let decimal = decimal.map_err(|_| PriceError::NotANumber)?.normalize();
-        if decimal.is_sign_negative() && !decimal.is_zero() || decimal > Decimal::from(MAX_PRICE.0 / 100) {
+        let (decimal, exponent) = match text.split_once(['e', 'E']) {
+            Some((decimal, exponent)) => (decimal, parse_exponent(exponent)?),
+            None => (text, 0),
+        };
+        let (whole, fraction) = match decimal.split_once('.') {
+            Some((_, "")) => return Err(PriceError::NotANumber),
+            Some(parts) => parts,
+            None => (decimal, ""),
+        };
+        if whole.is_empty()
+            || !whole
+                .bytes()
+                .chain(fraction.bytes())
+                .all(|digit| digit.is_ascii_digit())
+        {
+            return Err(PriceError::NotANumber);
+        }
+        let digits = [whole, fraction].concat();
+        let significant = digits.trim_start_matches('0').trim_end_matches('0');
+        if significant.is_empty() {
+            return Ok(Self(0));
+        }
+        let trailing_zeros = digits.len() - digits.trim_end_matches('0').len();
+        // The last significant digit counts this power of ten; lengths of texts in memory fit.
+        let power = exponent.saturating_add(trailing_zeros as i64 - fraction.len() as i64);
+        if negative || power.saturating_add(significant.len() as i64) > MAX_PRICE_DIGITS {
             return Err(PriceError::OutOfRange);
         }
-        if decimal.scale() > 2 {
+        if power < -2 {
             return Err(PriceError::TooPrecise);
         }
-        let cents = decimal.mantissa() * 10_i128.pow(2 - decimal.scale());
-        i64::try_from(cents).map(Self).map_err(|_| PriceError::OutOfRange)
+        let cents = significant
+            .bytes()
+            .fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+        let cents = Self((-2..power).fold(cents, |cents, _| cents * 10));
+        if cents > MAX_PRICE {
+            Err(PriceError::OutOfRange)
+        } else {
+            Ok(cents)
+        }
     }
+}
+
+fn parse_exponent(text: &str) -> Result<i64, PriceError> {
+    let (negative, digits) = match text.strip_prefix(['+', '-']) {
+        Some(digits) => (text.starts_with('-'), digits),
+        None => (false, text),
+    };
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(PriceError::NotANumber);
+    }
+    let exponent = digits.parse().unwrap_or(i64::MAX);
+    Ok(if negative { -exponent } else { exponent })
 }
 
 /// The shortest exact decimal, which is also a JSON number: `4`, `4.5`, `4.25`.
@@ -101,7 +146,24 @@ mod tests {
             ("10000", Ok(1_000_000)),
             ("10000.01", Err(PriceError::OutOfRange)),
             ("-0.01", Err(PriceError::OutOfRange)),
-            ("1e99", Err(PriceError::NotANumber)),
+            ("100e-2", Ok(100)),
+            ("0.0e+9", Ok(0)),
+            ("0e99999999999999999999", Ok(0)),
+            ("4.50000000000000000000000000000000000", Ok(450)),
+            ("4.50000000000000000000000000000000001", Err(PriceError::TooPrecise)),
+            ("10000.000000000000000000000000000001", Err(PriceError::TooPrecise)),
+            ("1e5", Err(PriceError::OutOfRange)),
+            ("1e99", Err(PriceError::OutOfRange)),
+            ("1e99999999999999999999", Err(PriceError::OutOfRange)),
+            ("1e-99999999999999999999", Err(PriceError::TooPrecise)),
+            ("99999999999999999999999999999999999", Err(PriceError::OutOfRange)),
+            ("1_0", Err(PriceError::NotANumber)),
+            ("4.", Err(PriceError::NotANumber)),
+            (".5", Err(PriceError::NotANumber)),
+            ("+1", Err(PriceError::NotANumber)),
+            ("1e", Err(PriceError::NotANumber)),
+            ("1e1.0", Err(PriceError::NotANumber)),
+            ("-", Err(PriceError::NotANumber)),
             ("4.505", Err(PriceError::TooPrecise)),
             ("1e-7", Err(PriceError::TooPrecise)),
             ("", Err(PriceError::NotANumber)),

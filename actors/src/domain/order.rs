@@ -77,7 +77,7 @@ impl Order {
     /// # Errors
     /// [`OrderError::Malformed`] where the body is not JSON, else [`OrderError::Invalid`] with every bad field.
     pub fn from_json(body: &[u8], message_id: Uuid, menu: &Menu, now: Instant) -> Result<Self, OrderError> {
-        let body: Body<'_> = serde_json::from_slice(body).map_err(|error| refuse_body(body, &error))?;
+        let body = read_body(body)?;
         let mut errors = Vec::new();
         let mut keep = |field: &'static str, message: String| errors.push(FieldError { field, message });
         let drink = on_menu(body.drink, "drink", &menu.drinks, &mut keep);
@@ -117,15 +117,23 @@ impl Order {
     }
 }
 
-fn refuse_body(body: &[u8], error: &serde_json::Error) -> OrderError {
-    // serde_json calls a well-formed array or string a data error: such a body is JSON, but no order.
-    match serde_json::from_slice::<&RawValue>(body) {
+fn read_body(body: &[u8]) -> Result<Body<'_>, OrderError> {
+    // Checked as a whole: serde_json would not look into fields that nobody reads.
+    let text = std::str::from_utf8(body).map_err(|error| OrderError::Malformed(error.to_string()))?;
+    // serde would read an array as the fields in their order.
+    if text.trim_ascii_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|error| refuse_body(text, &error.to_string()))
+    } else {
+        Err(refuse_body(text, "not an object"))
+    }
+}
+
+/// Tells a body that is no JSON apart from one that is JSON, but no order.
+fn refuse_body(text: &str, error: &str) -> OrderError {
+    match serde_json::from_str::<&RawValue>(text) {
         Ok(_) => {
-            let message = if error.to_string().contains("duplicate field") {
-                format!(
-                    "has a {}",
-                    error.to_string().split(" at line").next().unwrap_or("duplicate field")
-                )
+            let message = if error.starts_with("duplicate field") {
+                format!("has a {}", error.split(" at line").next().unwrap_or(error))
             } else {
                 "must be a JSON object with drink, store, price and timestamp".to_owned()
             };
@@ -225,9 +233,14 @@ mod tests {
         for body in ["", "{", "{\"drink\":}", "nope", "{\"a\":1} x", "\u{feff}{}"] {
             assert!(matches!(read(body), Err(OrderError::Malformed(_))), "{body}");
         }
-        for body in ["[]", "null", "3", "\"latte\""] {
-            assert!(matches!(read(body), Err(OrderError::Invalid(_))), "{body}");
+        let fields = r#"["latte","uptown",4.5,"2026-11-22T09:00:00Z"]"#;
+        for body in ["[]", "null", "3", "\"latte\"", fields] {
+            let refused = read(body).unwrap_err().to_string();
+            assert!(refused.starts_with("body must be a JSON object"), "{body}: {refused}");
         }
+        let latin = b"{\"tip\":\"caf\xe9\"}";
+        let refused = Order::from_json(latin, Uuid::nil(), &Menu::default(), NOON).unwrap_err();
+        assert!(matches!(refused, OrderError::Malformed(_)), "{refused}");
         let twice = read(r#"{"drink":"latte","drink":"latte"}"#).unwrap_err();
         assert_eq!(twice.to_string(), "body has a duplicate field `drink`");
     }

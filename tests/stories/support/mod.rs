@@ -6,14 +6,16 @@ mod store_support;
 mod books;
 mod node;
 mod subscriber;
+pub mod wire;
 
 use std::time::{Duration, Instant};
 
 use coffee_rt::load::{Arrivals, Options, Pace};
 
-pub use books::{Books, check_ledger};
+pub use books::{Books, broken_promises, check_ledger};
 pub use node::{Database, Node};
 pub use subscriber::Subscriber;
+pub use wire::{Reply, Wire};
 
 /// How long a story waits for a condition before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(30);

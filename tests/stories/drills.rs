@@ -1,0 +1,165 @@
+//! The checks can fail: with a deliberate fault in the node, the same checks that the other stories make report a broken
+//! promise, and without one they pass.
+
+use std::process::Command;
+use std::time::Duration;
+
+use coffee_rt::load::{Driver, profile_named};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Books, DEADLINE, Database, Node, broken_promises, customers, eventually, on_both_engines, seed};
+
+/// Load of the scenario.
+const ORDERS_PER_SECOND: f64 = 600.0;
+/// Orders that are acknowledged between two faults.
+const BETWEEN_FAULTS: u64 = 80;
+/// How often the batcher is killed.
+const KILLS: u64 = 8;
+/// How long a correct dashboard may take to show what is stored.
+const CATCH_UP: Duration = Duration::from_secs(5);
+const _: () = assert!(CATCH_UP.as_secs() < DEADLINE.as_secs());
+
+on_both_engines!(
+    without_a_drill_all_promises_hold,
+    acknowledging_before_the_commit_is_found,
+    skipping_deduplication_is_found,
+    counting_conflicts_is_found,
+);
+
+async fn without_a_drill_all_promises_hold(database: Database) {
+    assert_eq!(broken_in_scenario(&database, "").await, Vec::<String>::new());
+}
+
+async fn acknowledging_before_the_commit_is_found(database: Database) {
+    let broken = broken_in_scenario(&database, "acknowledge-before-commit").await;
+    assert_found(&broken, "was acknowledged and is lost");
+}
+
+async fn skipping_deduplication_is_found(database: Database) {
+    let broken = broken_in_scenario(&database, "skip-deduplication").await;
+    assert_found(&broken, "is lost");
+    assert_found(&broken, "stored orders were never sent");
+}
+
+async fn counting_conflicts_is_found(database: Database) {
+    let broken = broken_in_scenario(&database, "count-conflicts").await;
+    assert_found(&broken, "audit:");
+    assert_found(&broken, "dashboard:");
+}
+
+fn assert_found(broken: &[String], what: &str) {
+    assert!(
+        broken.iter().any(|broken| broken.contains(what)),
+        "{what} is not in {broken:#?}"
+    );
+    println!("{} broken promises, such as {}", broken.len(), broken[0]);
+}
+
+/// Customers who tap twice and repeat what was not answered, while the batcher is killed again and again and in the end
+/// the node. Returns every promise that was broken.
+async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
+    let node = Node::start_with(database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
+    let mut options = customers(&node, seed(), ORDERS_PER_SECOND);
+    let mut tapping = profile_named("commuter").unwrap();
+    tapping.double_taps_per_mille = 500;
+    options.profiles = vec![(tapping, 1)];
+    options.retry.repeat_refused = true;
+    let stop = CancellationToken::new();
+    let load = Driver::new(options).unwrap().start(&stop);
+    let acknowledged = async |orders| {
+        eventually("orders are acknowledged", async || {
+            match load.progress().counts.acknowledged {
+                enough if enough >= orders => Ok(()),
+                few => Err(format!("{few} of {orders}")),
+            }
+        })
+        .await;
+    };
+    for kill in 1..=KILLS {
+        acknowledged(kill * BETWEEN_FAULTS).await;
+        node.inject("v1/batcher-0", "kill", 1).await;
+    }
+    acknowledged((KILLS + 1) * BETWEEN_FAULTS).await;
+    let address = node.address();
+    node.crash();
+    let node = Node::spawn(database, &address, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
+    node.until_ready().await;
+    stop.cancel();
+    let finished = load.finish().await;
+    assert!(
+        finished.report.counts.acknowledged > KILLS * BETWEEN_FAULTS,
+        "too little to prove anything"
+    );
+
+    let books = Books::read(database).await;
+    let mut broken = broken_promises(&finished.ledger, &books);
+    broken.extend(audit_differences(database));
+    broken.extend(dashboard_difference(&node, books.rows as u64).await);
+    broken
+}
+
+/// What the stories' audit fails at, in words.
+fn audit_differences(database: &Database) -> Vec<String> {
+    let (code, text) = database.command(&["audit", "--json"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let differences = report["differences"].as_array().unwrap();
+    assert_eq!(code, i32::from(!differences.is_empty()), "{text}");
+    differences
+        .iter()
+        .map(|difference| format!("audit: {difference}"))
+        .collect()
+}
+
+async fn dashboard_difference(node: &Node, rows: u64) -> Option<String> {
+    let until = std::time::Instant::now() + CATCH_UP;
+    loop {
+        let dashboard: Value = node.client.get("/api/dashboard").await.unwrap();
+        match dashboard["stored_total"].as_u64().unwrap() {
+            total if total == rows => return None,
+            total if std::time::Instant::now() > until => return Some(format!("dashboard: {total} of {rows} rows")),
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// The compiler itself says no. Only as far as it expands macros: the crate's dependencies are not given to it.
+#[test]
+fn no_release_build_has_drills() {
+    const REFUSAL: &str = "release builds have none of them";
+    let compiler_says = |feature: &[&str], debug_assertions: &str| {
+        let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new(rustc)
+            .args([
+                "--edition",
+                "2024",
+                "--crate-type",
+                "lib",
+                "--emit",
+                "metadata",
+                "-C",
+                debug_assertions,
+            ])
+            .args(feature)
+            .arg("--out-dir")
+            .arg(folder.path())
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/actors/src/lib.rs"))
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stderr).contains(REFUSAL)
+    };
+    let with_drills = ["--cfg", "feature=\"fault-drills\""];
+    assert!(
+        compiler_says(&with_drills, "debug-assertions=off"),
+        "a release build with drills"
+    );
+    assert!(
+        !compiler_says(&with_drills, "debug-assertions=on"),
+        "a test build with drills"
+    );
+    assert!(
+        !compiler_says(&[], "debug-assertions=off"),
+        "a release build without drills"
+    );
+}
