@@ -11,8 +11,8 @@ test: ## everything: formatting, lints, shell checks, all tests against a privat
 lint: ## formatting, clippy, shell checks
 	@deploy/local/lint.sh
 
-bench: ## load benchmarks, release build
-	cargo run --release -p coffee-rt-bench
+bench: ## figures against goals, release build; BENCH="acks --engine sqlite" for a part
+	@deploy/local/bench.sh $(BENCH)
 
 coverage: ## line coverage of all tests, child processes included; fails below 85 %
 	@deploy/local/coverage.sh

@@ -7,7 +7,8 @@ mod node_double;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use coffee_rt::load::{Arrivals, Driver, Fate, Finished, Options, Pace, RetryPolicy, Version, profile_named};
+use coffee_rt::config::Version;
+use coffee_rt::load::{Arrivals, Driver, Fate, Finished, Options, Pace, RetryPolicy, profile_named};
 use node_double::{Act, NodeDouble};
 use tokio_util::sync::CancellationToken;
 

@@ -1,5 +1,7 @@
 //! `audit`: recounts raw orders and compares them with what was counted.
 
+use std::io::{Write, stdout};
+
 use coffee_rt_actors::domain::Cents;
 use coffee_rt_actors::ports::{AuditReport, StoreError};
 
@@ -34,9 +36,13 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         .await
         .map_err(|error| Failure::new(Exit::Environment, format!("audit: {error}")))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+        writeln!(
+            stdout(),
+            "{}",
+            serde_json::to_string_pretty(&report).unwrap_or_default()
+        )?;
     } else {
-        print!("{}", describe(&report));
+        write!(stdout(), "{}", describe(&report))?;
     }
     Ok(if report.differences.is_empty() {
         Exit::Well

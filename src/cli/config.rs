@@ -1,5 +1,7 @@
 //! `config`: the effective settings.
 
+use std::io::{Write, stdout};
+
 use super::{Exit, Failure};
 use crate::config::{Config, Flags};
 
@@ -31,11 +33,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     } else {
         toml::to_string_pretty(&config).map_err(|error| error.to_string())
     };
-    println!(
-        "{}",
-        shown
-            .map_err(|error| Failure::new(Exit::Environment, error))?
-            .trim_end()
-    );
+    let shown = shown.map_err(|error| Failure::new(Exit::Environment, error))?;
+    writeln!(stdout(), "{}", shown.trim_end())?;
     Ok(Exit::Well)
 }

@@ -1,5 +1,7 @@
 //! `migrate`: brings the store's schema up to date. A node does this by itself when it starts.
 
+use std::io::{Write, stdout};
+
 use super::{Exit, Failure};
 use crate::adapters::postgres::PostgresStore;
 use crate::adapters::sqlite::SqliteStore;
@@ -36,6 +38,6 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
             "sqlite"
         }
     };
-    println!("the {engine} schema is up to date");
+    writeln!(stdout(), "the {engine} schema is up to date")?;
     Ok(Exit::Well)
 }

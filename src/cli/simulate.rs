@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::screen::print;
 use super::summary::{judge, report_lines};
 use super::{Exit, Failure, NodeArgs};
+use crate::config::Version;
 use crate::load::{
     Arrivals, Counts, DEFAULT_CONNECTIONS, Driver, Finished, Options, PROFILES, Pace, Profile, Progress, RetryPolicy,
-    Running, Version, profile_named,
+    Running, profile_named,
 };
 
 /// Length of a run that was given neither a duration nor a count.

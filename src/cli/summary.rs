@@ -25,6 +25,7 @@ pub(super) fn report_lines(report: &Report) -> Vec<String> {
     for (name, times) in [
         ("latency", &report.latency),
         ("of it before sending", &report.start_delay),
+        ("until refused", &report.refusal),
     ] {
         let quantiles = [times.p50_ms, times.p90_ms, times.p99_ms, times.p999_ms, times.max_ms].map(millis);
         rows.push(std::iter::once(name.to_owned()).chain(quantiles).collect());
@@ -121,6 +122,7 @@ mod tests {
         };
         let refusals = Refusals {
             answers: 3,
+            without_retry_after: 3,
             detail: "v2 is off".into(),
         };
         let refused = Report {

@@ -28,6 +28,23 @@ impl Version {
         }
     }
 
+    /// The version of that number.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        let index = usize::from(number).checked_sub(1)?;
+        [Self::V1, Self::V2, Self::V3].into_iter().nth(index)
+    }
+
+    /// Where its orders are posted.
+    #[must_use]
+    pub const fn order_path(self) -> &'static str {
+        match self {
+            Self::V1 => "/api/v1/order",
+            Self::V2 => "/api/v2/order",
+            Self::V3 => "/api/v3/order",
+        }
+    }
+
     /// What a node needs to run this version.
     #[must_use]
     pub const fn needs(self) -> &'static str {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::path::Tail;
@@ -172,7 +172,8 @@ impl Pictures {
 struct TreeFrames {
     pictures: Arc<Pictures>,
     versions: watch::Receiver<u64>,
-    sent: Option<Instant>,
+    /// When a picture was sent, and of which version.
+    sent: Option<(Instant, u64)>,
 }
 
 impl TreeFrames {
@@ -187,14 +188,19 @@ impl TreeFrames {
 
 impl Frames for TreeFrames {
     async fn next(&mut self) -> Frame {
-        if let Some(sent) = self.sent {
+        if let Some((at, sent)) = self.sent {
+            let changed = async {
+                // Compared with what was sent, so that a wait that is cancelled forgets no change.
+                let _ = self.versions.wait_for(|version| *version != sent).await;
+                sleep_until(at + MIN_INTERVAL).await;
+            };
             tokio::select! {
-                _ = self.versions.changed() => sleep(MIN_INTERVAL.saturating_sub(sent.elapsed())).await,
-                () = sleep(REFRESH.saturating_sub(sent.elapsed())) => {}
+                () = changed => {}
+                () = sleep_until(at + REFRESH) => {}
             }
         }
-        self.sent = Some(Instant::now());
         let version = *self.versions.borrow_and_update();
+        self.sent = Some((Instant::now(), version));
         self.pictures.of(version)
     }
 }

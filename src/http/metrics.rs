@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coffee_rt_actors::supervision::Tree;
+use parking_lot::Mutex;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{
@@ -17,6 +18,7 @@ use warp::{Filter, path};
 
 use super::app::App;
 use super::recover::{READ, only};
+use crate::config::Version;
 
 /// What HTTP counts.
 #[derive(Clone)]
@@ -45,7 +47,7 @@ pub(super) struct SocketMetrics {
     pub closed: IntCounter,
 }
 
-const ORDER_V1: &str = "/api/v1/order";
+const ORDER_V1: &str = Version::V1.order_path();
 
 impl HttpMetrics {
     /// Makes and registers all metrics.
@@ -133,8 +135,8 @@ fn method_label(method: &Method) -> &'static str {
 fn endpoint_label(path: &str) -> &'static str {
     const ENDPOINTS: [&str; 10] = [
         ORDER_V1,
-        "/api/v2/order",
-        "/api/v3/order",
+        Version::V2.order_path(),
+        Version::V3.order_path(),
         "/api/dashboard",
         "/api/actors",
         "/ws/dashboard",
@@ -153,7 +155,9 @@ fn endpoint_label(path: &str) -> &'static str {
 /// Shows the tree's own counters when they are asked for, so that no label is written twice.
 struct TreeCollector {
     tree: Arc<Tree>,
-    restarts: IntGaugeVec,
+    /// Scrapes take turns: the counters are filled anew for each.
+    turn: Mutex<()>,
+    restarts: IntCounterVec,
     mailbox: IntGaugeVec,
     in_flight: IntGaugeVec,
 }
@@ -163,34 +167,41 @@ impl TreeCollector {
         let gauge = |name: &str, help: &str| IntGaugeVec::new(Opts::new(name, help), &["actor"]);
         Ok(Self {
             tree,
-            restarts: gauge(
-                "coffee_rt_actor_restarts",
-                "Restarts of an actor since the node started",
+            turn: Mutex::new(()),
+            restarts: IntCounterVec::new(
+                Opts::new(
+                    "coffee_rt_actor_restarts_total",
+                    "Restarts of an actor since the node started",
+                ),
+                &["actor"],
             )?,
             mailbox: gauge("coffee_rt_actor_mailbox_messages", "Messages that wait for an actor")?,
             in_flight: gauge("coffee_rt_actor_in_flight", "Units of work an actor has in hand")?,
         })
     }
-
-    fn gauges(&self) -> [&IntGaugeVec; 3] {
-        [&self.restarts, &self.mailbox, &self.in_flight]
-    }
 }
 
 impl Collector for TreeCollector {
     fn desc(&self) -> Vec<&Desc> {
-        self.gauges().iter().flat_map(|gauge| gauge.desc()).collect()
+        [self.restarts.desc(), self.mailbox.desc(), self.in_flight.desc()].concat()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        let _turn = self.turn.lock();
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.restarts.reset();
         for actor in self.tree.snapshot() {
-            let values = [actor.restarts, actor.mailbox, actor.in_flight];
-            for (gauge, value) in self.gauges().into_iter().zip(values) {
-                gauge
-                    .with_label_values(&[&actor.path])
-                    .set(i64::try_from(value).unwrap_or(i64::MAX));
-            }
+            self.restarts.with_label_values(&[&actor.path]).inc_by(actor.restarts);
+            self.mailbox.with_label_values(&[&actor.path]).set(gauge(actor.mailbox));
+            self.in_flight
+                .with_label_values(&[&actor.path])
+                .set(gauge(actor.in_flight));
         }
-        self.gauges().iter().flat_map(|gauge| gauge.collect()).collect()
+        [
+            self.restarts.collect(),
+            self.mailbox.collect(),
+            self.in_flight.collect(),
+        ]
+        .concat()
     }
 }

@@ -8,8 +8,8 @@ use hyper::header::RETRY_AFTER;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::options::Version;
 use super::order::Outgoing;
+use crate::config::Version;
 
 /// What one attempt showed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,8 +21,9 @@ use url::Position;
 use uuid::Uuid;
 
 use super::answer::{Answer, understand};
-use super::options::{Options, Version};
+use super::options::Options;
 use super::order::Outgoing;
+use crate::config::Version;
 
 /// The longest answer that is read.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;

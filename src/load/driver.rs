@@ -226,8 +226,11 @@ impl Shared {
         Some(outgoing)
     }
 
-    fn note(&self, outgoing: &Outgoing, answer: &Answer) {
+    fn note(&self, outgoing: &Outgoing, answer: &Answer, took: Duration) {
         let mut books = self.books.lock();
+        if matches!(answer, Answer::Refused { .. }) {
+            books.refusal.record(took.saturating_sub(outgoing.purchase.pause));
+        }
         if books.ledger.answered(outgoing.message_id, answer) {
             books.latency.record(outgoing.waited());
         }
@@ -273,8 +276,9 @@ async fn customer(shared: Arc<Shared>, mut connection: Connection) {
 async fn place(shared: &Shared, connection: &mut Connection, outgoing: &Outgoing) {
     let (first, retry) = (Instant::now(), &shared.options.retry);
     for attempt in 1_u32.. {
+        let sent = Instant::now();
         let answer = connection.attempt(outgoing).await;
-        shared.note(outgoing, &answer);
+        shared.note(outgoing, &answer, sent.elapsed());
         let Some(pause) = retry.pause_before_repeat(attempt, &answer) else {
             return;
         };

@@ -116,9 +116,15 @@ impl Ledger {
     /// Notes what one attempt showed. Returns whether it was the first acknowledgement of its order.
     pub(super) fn answered(&mut self, message_id: Uuid, answer: &Answer) -> bool {
         self.requests += 1;
-        if let Answer::Refused { status, detail, .. } = answer {
+        if let Answer::Refused {
+            status,
+            detail,
+            retry_after,
+        } = answer
+        {
             let refusals = self.refusals.entry(*status).or_default();
             refusals.answers += 1;
+            refusals.without_retry_after += u64::from(retry_after.is_none());
             if refusals.detail.is_empty() {
                 refusals.detail.clone_from(detail);
             }

@@ -22,7 +22,7 @@ pub use driver::{Driver, Finished, Running};
 pub use ledger::{Counts, Fate, Ledger, LedgerOrder};
 pub use options::{
     Arrivals, DEFAULT_CONNECTIONS, DEFAULT_TIMEOUT_MILLIS, MAX_CONNECTIONS, MAX_ORDERS, MAX_RATE_PER_SECOND, Options,
-    OptionsError, Pace, RetryPolicy, Version,
+    OptionsError, Pace, RetryPolicy,
 };
 pub use plan::{Arrival, Plan};
 pub use profile::{PROFILES, PriceRange, Profile, Purchase, WireStyle, profile_named};

@@ -1,6 +1,5 @@
 //! What a load run is asked to do, and which wishes make no sense.
 
-use std::fmt;
 use std::time::Duration;
 
 use coffee_rt_actors::domain::Menu;
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::profile::{PROFILES, Profile};
+use crate::config::Version;
 
 /// Connections of a run, unless told otherwise.
 pub const DEFAULT_CONNECTIONS: usize = 128;
@@ -23,48 +23,6 @@ pub const DEFAULT_TIMEOUT_MILLIS: u64 = 12_000;
 pub(super) const MAX_PROFILES: usize = 16;
 /// The highest share of one profile.
 const MAX_SHARE: u32 = 1_000_000;
-
-/// Which version of the API is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Version {
-    /// Direct: an answer means that the order is in the store.
-    V1,
-    /// Redis Streams: an answer means that the order is in the stream.
-    V2,
-    /// Kafka: an answer means that the broker has the order.
-    V3,
-}
-
-impl Version {
-    /// The version of that number.
-    #[must_use]
-    pub fn of_number(number: u8) -> Option<Self> {
-        [Self::V1, Self::V2, Self::V3]
-            .into_iter()
-            .nth(usize::from(number).checked_sub(1)?)
-    }
-
-    /// Where orders are posted.
-    #[must_use]
-    pub fn order_path(self) -> &'static str {
-        match self {
-            Self::V1 => "/api/v1/order",
-            Self::V2 => "/api/v2/order",
-            Self::V3 => "/api/v3/order",
-        }
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-            Self::V3 => "v3",
-        })
-    }
-}
 
 /// How the moments of arrival are spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,6 +35,8 @@ pub struct Quantiles {
 pub struct Refusals {
     /// How many answers.
     pub answers: u64,
+    /// How many of them did not say when to come again.
+    pub without_retry_after: u64,
     /// What the first of them said.
     pub detail: String,
 }
@@ -95,6 +97,8 @@ pub struct Report {
     pub latency: Quantiles,
     /// From due to sent: what the driver itself, or a lack of connections, added to the latency.
     pub start_delay: Quantiles,
+    /// From sent to refused, without the customer's own pause.
+    pub refusal: Quantiles,
     /// By status.
     pub refused_by_status: BTreeMap<u16, Refusals>,
     /// Why the last attempt without an answer had none.
@@ -141,6 +145,7 @@ pub(super) struct Books {
     pub(super) ledger: Ledger,
     pub(super) latency: Timings,
     pub(super) start_delay: Timings,
+    pub(super) refusal: Timings,
 }
 
 impl Books {
@@ -149,6 +154,7 @@ impl Books {
             ledger: Ledger::new(options.menu.clone()),
             latency: Timings::new(),
             start_delay: Timings::new(),
+            refusal: Timings::new(),
         }
     }
 
@@ -171,6 +177,7 @@ impl Books {
             acknowledged_amount: ledger.acknowledged_amount(),
             latency: self.latency.quantiles(),
             start_delay: self.start_delay.quantiles(),
+            refusal: self.refusal.quantiles(),
             refused_by_status: ledger.refusals().clone(),
             last_unknown: ledger.last_unknown().map(str::to_owned),
             profiles: options

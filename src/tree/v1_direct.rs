@@ -75,9 +75,7 @@ pub fn v1_direct(parts: V1Direct) -> (SupervisorSpec, OrderDesk, Vec<Arc<AtomicB
         ChildSpec::worker::<Batcher>(format!("batcher-{index}"), args, slot.clone())
     };
     let mut children: Vec<ChildSpec> = slots.iter().zip(&ready).enumerate().map(batcher).collect();
-    let routing = IngestArgs {
-        batchers: slots,
-    };
+    let routing = IngestArgs { batchers: slots };
     children.push(ChildSpec::worker::<Ingest>("ingest", routing, ingest.clone()).with_load(credit.probe()));
 
     let spec = SupervisorSpec {

@@ -48,10 +48,10 @@ impl Books {
 }
 
 /// Compares what customers were told with what is stored; says every way in which a promise is broken.
-pub fn broken_promises(ledger: &Ledger, books: &Books) -> Vec<String> {
-    let mut broken: Vec<String> = ledger.broken().to_vec();
+pub fn broken_promises(ledgers: &[&Ledger], books: &Books) -> Vec<String> {
+    let mut broken: Vec<String> = ledgers.iter().flat_map(|ledger| ledger.broken()).cloned().collect();
     let mut known = 0;
-    for order in ledger.orders() {
+    for order in ledgers.iter().flat_map(|ledger| ledger.orders()) {
         let times = books.times.get(&order.message_id).copied().unwrap_or(0);
         known += usize::from(times > 0);
         match (order.fate, times) {
@@ -71,7 +71,12 @@ pub fn broken_promises(ledger: &Ledger, books: &Books) -> Vec<String> {
 
 /// Nothing acknowledged may be missing, nothing may be there twice, nothing may be there that nobody sent.
 pub fn check_ledger(ledger: &Ledger, books: &Books) {
-    let broken = broken_promises(ledger, books);
+    check_ledgers(&[ledger], books);
+}
+
+/// The same for the customers of several nodes.
+pub fn check_ledgers(ledgers: &[&Ledger], books: &Books) {
+    let broken = broken_promises(ledgers, books);
     assert!(
         broken.is_empty(),
         "{} broken promises, first: {:#?}",
@@ -79,7 +84,7 @@ pub fn check_ledger(ledger: &Ledger, books: &Books) {
         &broken[..broken.len().min(10)]
     );
     assert!(
-        ledger.counts().acknowledged > 0,
+        ledgers.iter().all(|ledger| ledger.counts().acknowledged > 0),
         "nothing was acknowledged: this proves nothing"
     );
 }

@@ -5,6 +5,10 @@ mod store_support;
 
 mod books;
 mod node;
+mod own_postgres;
+mod proxy;
+mod recount;
+mod requests;
 mod subscriber;
 pub mod wire;
 
@@ -12,8 +16,12 @@ use std::time::{Duration, Instant};
 
 use coffee_rt::load::{Arrivals, Options, Pace};
 
-pub use books::{Books, broken_promises, check_ledger};
+pub use books::{Books, broken_promises, check_ledger, check_ledgers};
 pub use node::{Database, Node};
+pub use own_postgres::OwnPostgres;
+pub use proxy::Proxy;
+pub use recount::Recount;
+pub use requests::Requests;
 pub use subscriber::Subscriber;
 pub use wire::{Reply, Wire};
 
@@ -38,12 +46,17 @@ macro_rules! on_both_engines {
 pub(crate) use on_both_engines;
 
 /// Waits until a condition holds, or fails with what was waited for.
-pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let until = Instant::now() + DEADLINE;
+pub async fn eventually<T>(what: &str, check: impl AsyncFnMut() -> Result<T, String>) -> T {
+    within(DEADLINE, what, check).await
+}
+
+/// Waits until a condition holds, or fails after `limit` with what was waited for.
+pub async fn within<T>(limit: Duration, what: &str, mut check: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let until = Instant::now() + limit;
     loop {
         match check().await {
             Ok(value) => return value,
-            Err(state) if Instant::now() > until => panic!("{what}: not within {DEADLINE:?}: {state}"),
+            Err(state) if Instant::now() > until => panic!("{what}: not within {limit:?}: {state}"),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use coffee_rt::client::NodeClient;
+use coffee_rt::client::{ClientError, NodeClient};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
@@ -193,11 +193,17 @@ impl Node {
 
     /// Injects a fault; false where the actor is dead at the moment.
     pub async fn inject(&self, path: &str, mode: &str, millis: u64) -> bool {
+        let injected = self.try_inject(path, mode, millis).await;
+        injected.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()))
+    }
+
+    /// The same on a node that may be gone.
+    pub async fn try_inject(&self, path: &str, mode: &str, millis: u64) -> Result<bool, ClientError> {
         let body = json!({"mode": mode, "millis": millis});
         match self.client.post(&format!("/api/actors/{path}/kill"), &body).await {
-            Ok(()) => true,
-            Err(coffee_rt::client::ClientError::Problem(problem)) if problem.status == 409 => false,
-            Err(error) => panic!("{path}: {error}\n{}", self.log()),
+            Ok(()) => Ok(true),
+            Err(ClientError::Problem(problem)) if problem.status == 409 => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

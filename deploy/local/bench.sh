@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Benchmarks of a release build against a private PostgreSQL. Arguments go to the benchmark: deploy/local/bench.sh --help
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+cargo build --release --workspace
+deploy/local/services install wrk
+exec deploy/local/with-services.sh postgres -- target/release/coffee-rt-bench "$@"
