@@ -63,7 +63,7 @@ async fn a_stop_under_load_loses_nothing(database: Database) {
 
         let books = Books::read(&database).await;
         let counts = finished.report.counts;
-        let mut broken = broken_promises(&finished.ledger, &books);
+        let mut broken = broken_promises(&[&finished.ledger], &books);
         // The store has orders of earlier rounds, which this ledger does not know.
         broken.retain(|broken| round == 0 || !broken.ends_with("stored orders were never sent"));
         assert_eq!(broken, Vec::<String>::new(), "{signal}");

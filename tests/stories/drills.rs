@@ -93,7 +93,7 @@ async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
     );
 
     let books = Books::read(database).await;
-    let mut broken = broken_promises(&finished.ledger, &books);
+    let mut broken = broken_promises(&[&finished.ledger], &books);
     broken.extend(audit_differences(database));
     broken.extend(dashboard_difference(&node, books.rows as u64).await);
     broken
