@@ -4,4 +4,9 @@
 
 mod crash;
 mod faults;
+mod lost_reply;
+mod meltdown;
+mod outage;
+mod overload;
 mod support;
+mod two_nodes;
