@@ -9,7 +9,8 @@ use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaStream, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
 use sqlx::{Executor, PgConnection};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::errors::{classify, unreachable};
 use super::{CONNECT_TIMEOUT, UrlError, connect, connect_options, with_settings};
@@ -23,6 +24,8 @@ pub const MAX_PAYLOAD_BYTES: usize = 7_999;
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
 /// After this long without a notification the listener asks whether its connection still lives.
 pub const LISTEN_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// Messages that were heard and wait for their reader; the rest waits in the connection.
+const HEARD_MESSAGES: usize = 16;
 
 /// Losing a notification in a crash of the server is allowed, waiting for its disk is not needed.
 const BUS_SETTINGS: [(&str, &str); 1] = [("synchronous_commit", "off")];
@@ -99,23 +102,52 @@ impl DeltaBus for PostgresBus {
         };
         let listen = Box::pin(async { listen.await.map_err(|error: sqlx::Error| unreachable(&error)) });
         let listener = within(CONNECT_TIMEOUT, "listen", listen).await?;
-        Ok(Box::new(Listener {
+        let (heard, deltas) = mpsc::channel(HEARD_MESSAGES);
+        let listener = Listener {
             node: self.node,
             listener,
+        };
+        let task = tokio::spawn(listener.run(heard));
+        Ok(Box::new(Subscription {
+            deltas,
+            _task: AbortOnDropHandle::new(task),
         }))
     }
 }
 
+/// What the listener heard.
+struct Subscription {
+    deltas: mpsc::Receiver<Result<Vec<Delta>, StoreError>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+#[async_trait]
+impl DeltaStream for Subscription {
+    async fn next(&mut self) -> Result<Vec<Delta>, StoreError> {
+        let ended = || Err(StoreError::Away("the listener ended".to_owned()));
+        self.deltas.recv().await.unwrap_or_else(ended)
+    }
+}
+
+/// Listens in a task of its own: its checks must run on while its reader comes and goes.
 struct Listener {
     node: u64,
     listener: PgListener,
 }
 
-#[async_trait]
-impl DeltaStream for Listener {
+impl Listener {
+    async fn run(mut self, heard: mpsc::Sender<Result<Vec<Delta>, StoreError>>) {
+        loop {
+            let deltas = self.next().await;
+            let ended = deltas.is_err();
+            if heard.send(deltas).await.is_err() || ended {
+                return;
+            }
+        }
+    }
+
     async fn next(&mut self) -> Result<Vec<Delta>, StoreError> {
         loop {
-            // Nothing is held across this wait, and it loses nothing where it is dropped.
             let first = match tokio::time::timeout(LISTEN_CHECK_INTERVAL, self.listener.try_recv()).await {
                 Ok(Ok(Some(first))) => first,
                 Ok(Ok(None)) => return Err(StoreError::Away("the listener's connection was lost".to_owned())),
@@ -134,9 +166,7 @@ impl DeltaStream for Listener {
             }
         }
     }
-}
 
-impl Listener {
     /// A connection can die without a word; notifications that arrive meanwhile are kept.
     async fn check(&mut self) -> Result<(), StoreError> {
         let check = async {

@@ -19,17 +19,18 @@ use async_trait::async_trait;
 use coffee_rt_actors::domain::Menu;
 use coffee_rt_actors::ports::{AuditReport, OrderStore, ShardId, ShardWriter, Snapshot, StoreError};
 use parking_lot::RwLock;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, PgPool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::OnceCell;
 
 use super::catalog::Catalog;
 use super::within;
 use errors::unreachable;
+use reader::ReadConnections;
 use writer::PostgresWriter;
 
 /// Connections that reads share; each writer has one of its own.
-pub const READ_CONNECTIONS: u32 = 3;
+pub const READ_CONNECTIONS: usize = 3;
 /// How long a connection may take to be ready for its first statement.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long migrations and the catalog may take, including the wait for another node's migration.
@@ -50,7 +51,7 @@ pub struct PostgresStore {
 /// What the store shares with its writers.
 struct Core {
     options: PgConnectOptions,
-    reads: PgPool,
+    reads: ReadConnections,
     menu: Menu,
     prepared: OnceCell<()>,
     catalog: RwLock<Arc<Catalog>>,
@@ -58,20 +59,15 @@ struct Core {
 
 impl PostgresStore {
     /// Reads the URL and does no I/O: a server that is absent is tried again by each call. Migrations and the catalog
-    /// run on the first contact that succeeds. Call it within a Tokio runtime.
+    /// run on the first contact that succeeds.
     ///
     /// # Errors
     /// Says what is wrong with the URL.
     pub fn connect_lazy(url: &str, menu: &Menu) -> Result<Arc<Self>, UrlError> {
         let options = connect_options(url)?;
-        let reads = PgPoolOptions::new()
-            .max_connections(READ_CONNECTIONS)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .test_before_acquire(false)
-            .connect_lazy_with(with_settings(options.clone(), &[]));
         let core = Core {
             options,
-            reads,
+            reads: ReadConnections::default(),
             menu: menu.clone(),
             prepared: OnceCell::new(),
             catalog: RwLock::default(),

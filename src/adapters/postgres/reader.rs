@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use coffee_rt_actors::ports::{RECENT_ORDERS, ShardId, Snapshot, StoreError};
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use sqlx::{Connection, PgConnection};
+use tokio::sync::Semaphore;
 
-use super::Core;
-use super::errors::{Failure, classify, unreachable};
+use super::errors::classify;
+use super::{CONNECT_TIMEOUT, Core, READ_CONNECTIONS};
 use crate::adapters::catalog::Names;
 use crate::adapters::rows::{HourRow, RecentRow, count, hour_cell, recent_order};
+use crate::adapters::within;
 
 /// How long a read may take, a snapshot of many rollups included.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +39,22 @@ const RECENT: &str = "SELECT o.id, d.name, s.name, o.price_cents::bigint, o.orde
     JOIN coffee_rt.drinks AS d ON d.id = o.drink_id
     ORDER BY o.id DESC";
 
+/// Connections for reads. No pool of sqlx: it waits without limit for a dropped connection to answer, and one that went
+/// mute would be missing from it for as long as the system takes it to be open.
+pub(super) struct ReadConnections {
+    turns: Semaphore,
+    idle: Mutex<Vec<PgConnection>>,
+}
+
+impl Default for ReadConnections {
+    fn default() -> Self {
+        Self {
+            turns: Semaphore::new(READ_CONNECTIONS),
+            idle: Mutex::default(),
+        }
+    }
+}
+
 impl Core {
     pub(super) async fn positions(&self) -> Result<BTreeMap<ShardId, i64>, StoreError> {
         self.read("positions", |conn| Box::pin(positions(conn))).await
@@ -46,28 +65,44 @@ impl Core {
             .await
     }
 
-    /// Runs a read on a pooled connection, which goes back to the pool only where it is sound.
+    /// Runs a read on a connection that is kept for the next one where it is sound.
     async fn read<T>(
         &self,
         what: &str,
         work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,
     ) -> Result<T, StoreError> {
         self.prepare().await?;
-        let mut conn = self.reads.acquire().await.map_err(|error| unreachable(&error))?;
+        let turn = async {
+            self.reads
+                .turns
+                .acquire()
+                .await
+                .map_err(|e| StoreError::Away(e.to_string()))
+        };
+        let _turn = within(CONNECT_TIMEOUT, "wait for a connection", turn).await?;
+        // Taken out and put back only when sound: an error, a time-out or a dropped caller drops the connection too.
+        let idle = self.reads.idle.lock().pop();
+        let mut conn = match idle {
+            Some(conn) => conn,
+            None => self.connect(&[]).await?,
+        };
         let failure = match tokio::time::timeout(READ_TIMEOUT, work(&mut conn)).await {
-            Ok(Ok(value)) => return Ok(value),
+            Ok(Ok(value)) => {
+                self.reads.idle.lock().push(conn);
+                return Ok(value);
+            }
             Ok(Err(error)) => classify(&error),
             Err(_) => {
-                let error = StoreError::Away(format!("no answer within {READ_TIMEOUT:?} to: {what}"));
-                Failure {
-                    error,
-                    connection_lives: false,
-                    worth_repeating: false,
-                }
+                return Err(StoreError::Away(format!(
+                    "no answer within {READ_TIMEOUT:?} to: {what}"
+                )));
             }
         };
-        if !failure.connection_lives {
-            drop(conn.detach());
+        if failure.connection_lives {
+            self.reads.idle.lock().push(conn);
+        } else {
+            // Whatever ended this connection ended its siblings as well.
+            self.reads.idle.lock().clear();
         }
         Err(failure.error)
     }

@@ -2,12 +2,12 @@
 //!
 //! It reads the frames of both directions just far enough to know a batcher's commit and the end of its reply.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -36,6 +36,8 @@ struct Shared {
     armed: AtomicU64,
     lost: AtomicU64,
     frozen: watch::Sender<bool>,
+    /// Grows; connections of an older generation are mute.
+    forgotten: watch::Sender<u64>,
     connections: Mutex<Vec<AbortOnDropHandle<()>>>,
 }
 
@@ -83,6 +85,18 @@ impl Proxy {
     pub fn thaw(&self) {
         self.shared.frozen.send_replace(false);
     }
+
+    /// The connections that are open now carry nothing any more and are never closed, as if a firewall had forgotten
+    /// them; new ones work. Returns how many there are.
+    pub fn forget_connections(&self) -> usize {
+        self.shared.forgotten.send_modify(|generation| *generation += 1);
+        self.shared
+            .connections
+            .lock()
+            .iter()
+            .filter(|c| !c.is_finished())
+            .count()
+    }
 }
 
 async fn accept(listener: TcpListener, upstream: SocketAddr, shared: Arc<Shared>) {
@@ -104,9 +118,18 @@ async fn forward(client: TcpStream, upstream: SocketAddr, shared: Arc<Shared>) {
     server.set_nodelay(true).unwrap();
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let talk = Mutex::new(Talk::default());
+    let mut forgotten = shared.forgotten.subscribe();
+    let mut both = std::pin::pin!(async {
+        tokio::select! {
+            _ = requests(from_client, to_server, &talk, &shared) => {}
+            _ = replies(from_server, to_client, &talk, &shared) => {}
+        }
+    });
     tokio::select! {
-        _ = requests(from_client, to_server, &talk, &shared) => {}
-        _ = replies(from_server, to_client, &talk, &shared) => {}
+        biased;
+        // The sockets stay open and unread.
+        _ = forgotten.changed() => std::future::pending().await,
+        () = &mut both => {}
     }
 }
 
@@ -209,27 +232,23 @@ impl Talk {
 
 /// Bytes of one direction, cut into frames.
 #[derive(Default)]
-struct Frames(VecDeque<u8>);
+struct Frames(BytesMut);
 
 impl Frames {
     /// False at the end of the stream.
     async fn fill(&mut self, from: &mut OwnedReadHalf) -> io::Result<bool> {
-        let mut bytes = [0; 16 * 1024];
-        let read = from.read(&mut bytes).await?;
-        self.0.extend(&bytes[..read]);
-        Ok(read > 0)
+        Ok(from.read_buf(&mut self.0).await? > 0)
     }
 
     /// The next whole frame; before the start-up frames have no tag.
-    fn next(&mut self, tagged: bool) -> Option<Vec<u8>> {
+    fn next(&mut self, tagged: bool) -> Option<BytesMut> {
         let tag = usize::from(tagged);
-        let head: Vec<u8> = self.0.iter().skip(tag).take(4).copied().collect();
-        let length = tag + u32::from_be_bytes(head.try_into().ok()?) as usize;
+        let length = tag + self.0.get(tag..)?.first_chunk().copied().map(u32::from_be_bytes)? as usize;
         assert!(length <= MAX_FRAME_BYTES, "no frame of PostgreSQL: {length} bytes");
-        (self.0.len() >= length).then(|| self.0.drain(..length).collect())
+        (self.0.len() >= length).then(|| self.0.split_to(length))
     }
 
-    fn take_all(&mut self) -> Vec<u8> {
-        self.0.drain(..).collect()
+    fn take_all(&mut self) -> BytesMut {
+        self.0.split()
     }
 }
