@@ -14,7 +14,7 @@ const NAMES: [&str; 15] = [
     "websocket_connections_total",
     "db_connection_status_total",
     "cafe_order_api_info",
-    "coffee_rt_actor_restarts",
+    "coffee_rt_actor_restarts_total",
     "coffee_rt_actor_mailbox_messages",
     "coffee_rt_actor_in_flight",
     "coffee_rt_batch_orders",
