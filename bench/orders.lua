@@ -25,8 +25,8 @@ end
 
 function done(summary, latency)
     local errors = summary.errors
-    io.write(string.format('{"requests":%d,"micros":%d,"refused":%d,"broken":%d,"p50_micros":%d,"p99_micros":%d}\n',
+    io.write(string.format('{"requests":%d,"micros":%d,"refused":%d,"broken":%d,"p99_micros":%d}\n',
         summary.requests, summary.duration, errors.status,
         errors.connect + errors.read + errors.write + errors.timeout,
-        latency:percentile(50), latency:percentile(99)))
+        latency:percentile(99)))
 end

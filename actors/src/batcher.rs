@@ -305,16 +305,14 @@ impl Batcher {
 }
 
 /// The order as it goes to the store: itself, but for the drill that skips deduplication.
-fn to_store(order: &Order) -> Order {
-    let message_id = if drill::skip_deduplication() {
-        uuid::Uuid::now_v7()
-    } else {
-        order.message_id
-    };
-    Order {
-        message_id,
-        ..order.clone()
+fn to_store(order: &Arc<Order>) -> Arc<Order> {
+    if !drill::skip_deduplication() {
+        return order.clone();
     }
+    Arc::new(Order {
+        message_id: uuid::Uuid::now_v7(),
+        ..Order::clone(order)
+    })
 }
 
 /// What the outcomes mean for an order of the batch; none where they do not decide it.

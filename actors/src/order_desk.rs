@@ -2,6 +2,7 @@
 //!
 //! It is no actor: it runs in the task of each request, so it outlives every actor it talks to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -34,7 +35,8 @@ impl OrderDesk {
     ///
     /// # Errors
     /// See [`Refusal`]. Only where it is `StoreAway` or `TooLate` may the order have been stored.
-    pub async fn place(&self, order: Order) -> Result<Acknowledged, Refusal> {
+    pub async fn place(&self, order: impl Into<Arc<Order>>) -> Result<Acknowledged, Refusal> {
+        let order = order.into();
         let deadline = Instant::now() + self.deadline;
         let mut pause = AGAIN_MIN;
         let mut permit = Some(self.credit.try_take().ok_or(Refusal::Overloaded)?);

@@ -232,7 +232,7 @@ pub trait DeltaStream: Send + 'static {
 impl DeltaContent {
     /// Counts the orders that a commit really inserted.
     #[must_use]
-    pub fn of_commit(orders: &[Order], outcomes: &[Outcome]) -> Self {
+    pub fn of_commit(orders: &[Arc<Order>], outcomes: &[Outcome]) -> Self {
         let mut cells: BTreeMap<(i64, &Item, &Item), (u64, Cents)> = BTreeMap::new();
         let mut recent = Vec::new();
         for (order, outcome) in orders.iter().zip(outcomes) {

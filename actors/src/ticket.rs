@@ -1,5 +1,7 @@
 //! An order on its way through the actors, and what becomes of it.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::credit::Permit;
@@ -10,8 +12,8 @@ use crate::domain::Order;
 /// A ticket that is dropped unanswered tells its sender to try again: the `message_id` makes that safe.
 #[derive(Debug)]
 pub struct Ticket {
-    /// The order.
-    pub order: Order,
+    /// The order, shared with its sender.
+    pub order: Arc<Order>,
     /// Given back when the ticket is dropped.
     pub permit: Permit,
     /// The answer.

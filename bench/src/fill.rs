@@ -44,7 +44,7 @@ fn postgres(count: i64, first_us: i64, gap_us: i64) -> String {
         INSERT INTO order_rows (message_id, ordered_us, price_cents, drink_id, store_id)
         SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, {first_us} + n * {gap_us},
             250 + n % 300, 1 + n % 3, 1 + n % 4
-        FROM generate_series(1, {count}) AS n;
+        FROM generate_series(1::bigint, {count}) AS n;
         {ROLLUPS};
         ANALYZE;
         CHECKPOINT"

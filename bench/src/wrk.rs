@@ -26,8 +26,6 @@ pub struct Run {
     pub refused: u64,
     /// Requests without an answer.
     pub broken: u64,
-    /// The median of the answer times.
-    pub p50_micros: u64,
     /// The 99th percentile of the answer times.
     pub p99_micros: u64,
 }

@@ -12,7 +12,7 @@ use prometheus::{
     exponential_buckets,
 };
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderValue, Method, Request, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, path};
 
@@ -85,13 +85,13 @@ impl HttpMetrics {
     }
 
     /// Counts an answered request.
-    pub(super) fn count(&self, method: &Method, path: &str, status: StatusCode, took: Duration) {
-        if path == ORDER_V1 && status == StatusCode::OK {
+    pub(super) fn count(&self, labels: Labels, status: StatusCode, took: Duration) {
+        let Labels { method, endpoint } = labels;
+        if (method, endpoint, status) == ("POST", ORDER_V1, StatusCode::OK) {
             self.order.answered.inc();
             self.order.seconds.observe(took.as_secs_f64());
             return;
         }
-        let (method, endpoint) = (method_label(method), endpoint_label(path));
         self.requests
             .with_label_values(&[method, endpoint, status.as_str()])
             .inc();
@@ -118,7 +118,23 @@ pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// Labels are bounded whatever clients send.
+/// A request's labels: bounded whatever clients send.
+#[derive(Clone, Copy)]
+pub(super) struct Labels {
+    method: &'static str,
+    endpoint: &'static str,
+}
+
+impl Labels {
+    /// Kept instead of the request, which the handler takes.
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            method: method_label(request.method()),
+            endpoint: endpoint_label(request.uri().path()),
+        }
+    }
+}
+
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -145,7 +161,7 @@ fn endpoint_label(path: &str) -> &'static str {
         "/readyz",
         "/metrics",
     ];
-    match ENDPOINTS.iter().find(|endpoint| **endpoint == path) {
+    match ENDPOINTS.into_iter().find(|endpoint| *endpoint == path) {
         Some(endpoint) => endpoint,
         None if path.starts_with("/api/actors/") => "/api/actors/{path}/kill",
         None => "other",

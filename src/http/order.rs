@@ -54,7 +54,7 @@ async fn place<B: Buf>(
             .with_header(header::ACCEPT, HeaderValue::from_static("application/json")));
     }
     let message_id = idempotency_key(headers)?.unwrap_or_else(Uuid::now_v7);
-    let order = Order::from_json(&body, message_id, &app.menu, Instant::now())?;
+    let order = Arc::new(Order::from_json(&body, message_id, &app.menu, Instant::now())?);
     let Acknowledged::Stored { id } = desk.place(order.clone()).await?;
     Ok(json(&Stored {
         id,

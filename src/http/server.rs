@@ -22,6 +22,7 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use super::app::App;
+use super::metrics::Labels;
 use super::routes;
 
 /// Connections that the kernel keeps while the acceptor is busy or dead.
@@ -172,13 +173,13 @@ async fn serve(args: AcceptorArgs, stream: TcpStream, permit: OwnedSemaphorePerm
         ..
     } = args;
     let filters = hyper_util::service::TowerToHyperService::new(warp::service(routes));
-    let metrics = app.metrics.clone();
+    let draining = app.draining.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (filters, metrics) = (filters.clone(), metrics.clone());
-        let (began, method, uri) = (Instant::now(), request.method().clone(), request.uri().clone());
+        let (began, labels) = (Instant::now(), Labels::of(&request));
+        let (answer, app) = (hyper::service::Service::call(&filters, request), app.clone());
         async move {
-            let response = hyper::service::Service::call(&filters, request).await?;
-            metrics.count(&method, uri.path(), response.status(), began.elapsed());
+            let response = answer.await?;
+            app.metrics.count(labels, response.status(), began.elapsed());
             Ok::<_, Infallible>(response)
         }
     });
@@ -191,7 +192,7 @@ async fn serve(args: AcceptorArgs, stream: TcpStream, permit: OwnedSemaphorePerm
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        () = app.draining.cancelled() => {
+        () = draining.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

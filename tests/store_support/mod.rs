@@ -198,7 +198,7 @@ pub fn orders(count: usize) -> Vec<Order> {
 }
 
 pub fn batch(orders: &[Order]) -> Arc<OrderBatch> {
-    Arc::new(OrderBatch::build(orders.to_vec()))
+    Arc::new(OrderBatch::build(orders.iter().cloned().map(Arc::new).collect()))
 }
 
 pub fn stored(outcomes: &[Outcome]) -> usize {

@@ -1,5 +1,7 @@
 //! Orders that are committed together.
 
+use std::sync::Arc;
+
 use super::Order;
 
 /// Orders of one transaction: sorted by `message_id`, none twice.
@@ -7,13 +9,13 @@ use super::Order;
 /// Sorted, because transactions that insert the same ids in opposite orders would deadlock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderBatch {
-    orders: Vec<Order>,
+    orders: Vec<Arc<Order>>,
 }
 
 impl OrderBatch {
     /// Builds a batch; of several orders with one id the first given is kept.
     #[must_use]
-    pub fn build(mut orders: Vec<Order>) -> Self {
+    pub fn build(mut orders: Vec<Arc<Order>>) -> Self {
         orders.sort_by_key(|order| order.message_id);
         orders.dedup_by(|later, first| later.message_id == first.message_id);
         Self { orders }
@@ -21,7 +23,7 @@ impl OrderBatch {
 
     /// The orders, sorted by `message_id`.
     #[must_use]
-    pub fn orders(&self) -> &[Order] {
+    pub fn orders(&self) -> &[Arc<Order>] {
         &self.orders
     }
 
