@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Cents, Instant, Item, Order};
 use coffee_rt_actors::ports::{Delta, DeltaContent, HourCell, Outcome, RECENT_ORDERS, ShardId, Snapshot};
@@ -89,7 +90,7 @@ impl History {
                 price: Cents(shape.cents),
                 at: Instant(NOW.0 - shape.hours_ago * HOUR_MICROS - shape.cents),
             };
-            orders.push(order.clone());
+            orders.push(Arc::new(order.clone()));
             outcomes.push(if *repeated {
                 Outcome::Repeated { id: 1 }
             } else {
