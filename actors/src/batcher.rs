@@ -246,9 +246,10 @@ impl Batcher {
                 tracing::error!(reason, "the store refuses a batch");
                 self.refuse_batch(&Refusal::Rejected(reason));
             }
+            // Two writers that fight for one shard must not do it as fast as they can.
             StoreError::Fenced => {
-                self.busy = false;
                 self.claim = None;
+                self.pause();
             }
             StoreError::Away(_) => {
                 self.claim = None;
@@ -265,6 +266,11 @@ impl Batcher {
         if self.is_away() {
             self.refuse_all(&Refusal::StoreAway(error.to_string()));
         }
+        self.pause();
+    }
+
+    /// Resumes after a while, later each time.
+    fn pause(&mut self) {
         let (me, pause) = (self.me.clone(), self.pause);
         self.pause = (self.pause * 2).min(Duration::from_millis(RETRY_PAUSE_MAX_MS));
         tokio::spawn(async move {

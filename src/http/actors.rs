@@ -8,8 +8,7 @@ use coffee_rt_actors::board::Frame;
 use coffee_rt_actors::supervision::{DEFAULT_STALL_MS, Fault, FaultError, MAX_STALL_MS, Tree};
 use futures_util::Stream;
 use parking_lot::Mutex;
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use warp::filters::BoxedFilter;
@@ -50,27 +49,57 @@ pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         })
         .and(only("POST"))
         .and(warp::header::optional::<String>("authorization"))
+        .and(warp::header::optional::<String>("origin"))
+        .and(warp::header::optional::<String>("host"))
         .and(warp::body::stream())
-        .then(move |actor: String, authorization: Option<String>, body| {
-            let app = faults.clone();
-            async move {
-                inject(&app, &actor, authorization, body)
-                    .await
-                    .unwrap_or_else(Problem::into_response)
-            }
-        });
+        .then(
+            move |actor: String, authorization: Option<String>, origin, host, body| {
+                let app = faults.clone();
+                async move {
+                    let caller = Caller {
+                        authorization,
+                        origin,
+                        host,
+                    };
+                    inject(&app, &actor, &caller, body)
+                        .await
+                        .unwrap_or_else(Problem::into_response)
+                }
+            },
+        );
     let socket = path!("ws" / "actors").and(socket::upgrade(app, move || TreeFrames::of(&pictures)));
     list.or(kill).unify().or(socket).unify().boxed()
+}
+
+/// Who asks for a fault.
+struct Caller {
+    authorization: Option<String>,
+    origin: Option<String>,
+    host: Option<String>,
+}
+
+impl Caller {
+    /// A page of another site in the operator's browser reaches loopback too; the browser names the site in `Origin`.
+    fn is_no_foreign_page(&self) -> Result<(), Problem> {
+        let Some(origin) = &self.origin else { return Ok(()) };
+        let site = origin.split_once("://").map(|(_, site)| site);
+        if site.is_some() && site == self.host.as_deref() {
+            return Ok(());
+        }
+        let detail = format!("a page of {origin} must not inject faults here");
+        Err(Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail))
+    }
 }
 
 async fn inject<B: Buf>(
     app: &App,
     actor: &str,
-    authorization: Option<String>,
+    caller: &Caller,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Response, Problem> {
     let body = body::read(body, app.body_limits).await?;
-    authorize(&app.fault_access, authorization.as_deref())?;
+    caller.is_no_foreign_page()?;
+    authorize(&app.fault_access, caller.authorization.as_deref())?;
     let fault = read_fault(&body)?;
     app.tree.inject(actor, fault).map_err(|error| match error {
         FaultError::UnknownPath(_) => Problem::new(StatusCode::NOT_FOUND, "unknown-actor", error.to_string()),
@@ -103,46 +132,35 @@ fn authorize(access: &FaultAccess, authorization: Option<&str>) -> Result<(), Pr
     }
 }
 
-/// Reads `{"mode":"kill"|"panic"|"stall","millis":…}`; an empty body is a kill.
+/// Reads `{"mode":"kill"|"panic"|"stall","millis":…}`; no body at all is a kill.
 fn read_fault(body: &[u8]) -> Result<Fault, Problem> {
-    #[derive(Default, Deserialize)]
-    struct Given {
-        mode: Option<serde_json::Value>,
-        millis: Option<serde_json::Value>,
+    if body.is_empty() {
+        return Ok(Fault::Kill);
     }
-    let given: Given = match body {
-        [] => Given::default(),
-        body => match serde_json::from_slice::<serde_json::Value>(body) {
-            Ok(object @ serde_json::Value::Object(_)) => serde_json::from_value(object).unwrap_or_default(),
-            Ok(_) => {
-                return Err(Problem::invalid_field(
-                    "body",
-                    "must be a JSON object with mode and millis",
-                ));
-            }
-            Err(error) => {
-                let detail = format!("the body is not JSON: {error}");
-                return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail));
-            }
-        },
+    let given = match serde_json::from_slice(body) {
+        Ok(Value::Object(given)) => given,
+        Ok(_) => {
+            let message = "must be a JSON object with mode and millis";
+            return Err(Problem::invalid_field("body", message));
+        }
+        Err(error) => {
+            let detail = format!("the body is not JSON: {error}");
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed-json", detail));
+        }
     };
-    let millis = match given.millis {
-        None => DEFAULT_STALL_MS,
-        Some(millis) => millis
-            .as_u64()
-            .filter(|millis| (1..=MAX_STALL_MS).contains(millis))
-            .ok_or_else(|| {
-                Problem::invalid_field("millis", format!("must be a whole number from 1 to {MAX_STALL_MS}"))
-            })?,
+    let millis = match given.get("millis") {
+        None => Some(DEFAULT_STALL_MS),
+        Some(millis) => millis.as_u64().filter(|millis| (1..=MAX_STALL_MS).contains(millis)),
     };
-    match given.mode {
-        None => Ok(Fault::Kill),
-        Some(mode) => match mode.as_str() {
-            Some("kill") => Ok(Fault::Kill),
-            Some("panic") => Ok(Fault::Panic),
-            Some("stall") => Ok(Fault::Stall(millis)),
-            _ => Err(Problem::invalid_field("mode", "must be kill, panic or stall")),
-        },
+    let millis = millis
+        .ok_or_else(|| Problem::invalid_field("millis", format!("must be a whole number from 1 to {MAX_STALL_MS}")))?;
+    match given.get("mode").map(Value::as_str) {
+        Some(Some("kill")) => Ok(Fault::Kill),
+        Some(Some("panic")) => Ok(Fault::Panic),
+        Some(Some("stall")) => Ok(Fault::Stall(millis)),
+        // A misspelt field must not kill.
+        None => Err(Problem::invalid_field("mode", "is missing")),
+        Some(_) => Err(Problem::invalid_field("mode", "must be kill, panic or stall")),
     }
 }
 

@@ -207,10 +207,24 @@ fn too_large() -> Vec<Case> {
 fn faults() -> Vec<Case> {
     let field = |name| Problem(422, "invalid", Some(name));
     let fault = |body: &str, want| case(&format!("fault: {body}"), request(KILL, &[], body.as_bytes()), want);
+    let foreign = |origin: &str| {
+        let header = format!("origin: {origin}");
+        let bytes = request(KILL, &[header.as_str()], br#"{"mode":"kill"}"#);
+        case(
+            &format!("fault: from a page of {origin}"),
+            bytes,
+            Problem(403, "foreign-origin", None),
+        )
+    };
     vec![
+        foreign("https://shop.example"),
+        foreign("null"),
         fault(r#"{"mode":"explode"}"#, field("mode")),
         fault(r#"{"mode":"Kill"}"#, field("mode")),
         fault(r#"{"mode":1}"#, field("mode")),
+        fault(r#"{"mode":null}"#, field("mode")),
+        fault("{}", field("mode")),
+        fault(r#"{"mod":"panic"}"#, field("mode")),
         fault(r#"{"mode":["kill"]}"#, field("mode")),
         fault(r#"{"mode":"stall","millis":0}"#, field("millis")),
         fault(r#"{"mode":"stall","millis":5001}"#, field("millis")),
