@@ -132,7 +132,7 @@ fn authorize(access: &FaultAccess, authorization: Option<&str>) -> Result<(), Pr
     }
 }
 
-/// Reads `{"mode":"kill"|"panic"|"stall","millis":…}`; no body at all is a kill.
+/// Reads `{"mode":"kill"|"panic"|"stall","millis":…}`; nothing said is a kill.
 fn read_fault(body: &[u8]) -> Result<Fault, Problem> {
     if body.is_empty() {
         return Ok(Fault::Kill);
@@ -158,6 +158,7 @@ fn read_fault(body: &[u8]) -> Result<Fault, Problem> {
         Some(Some("kill")) => Ok(Fault::Kill),
         Some(Some("panic")) => Ok(Fault::Panic),
         Some(Some("stall")) => Ok(Fault::Stall(millis)),
+        None if given.is_empty() => Ok(Fault::Kill),
         // A misspelt field must not kill.
         None => Err(Problem::invalid_field("mode", "is missing")),
         Some(_) => Err(Problem::invalid_field("mode", "must be kill, panic or stall")),

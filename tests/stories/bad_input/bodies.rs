@@ -223,7 +223,6 @@ fn faults() -> Vec<Case> {
         fault(r#"{"mode":"Kill"}"#, field("mode")),
         fault(r#"{"mode":1}"#, field("mode")),
         fault(r#"{"mode":null}"#, field("mode")),
-        fault("{}", field("mode")),
         fault(r#"{"mod":"panic"}"#, field("mode")),
         fault(r#"{"mode":["kill"]}"#, field("mode")),
         fault(r#"{"mode":"stall","millis":0}"#, field("millis")),
