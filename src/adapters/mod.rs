@@ -2,7 +2,6 @@
 
 mod audit;
 mod catalog;
-mod drills;
 mod rows;
 
 pub mod postgres;

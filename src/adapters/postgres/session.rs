@@ -1,6 +1,7 @@
 //! A writer's own connection: the slot that it locks, and the one statement that stores a batch.
 
 use coffee_rt_actors::domain::OrderBatch;
+use coffee_rt_actors::drill;
 use coffee_rt_actors::ports::{Claim, Receipt, ShardId, StoreError};
 use sqlx::PgConnection;
 use sqlx::postgres::PgBindIterExt;
@@ -8,8 +9,8 @@ use uuid::Uuid;
 
 use super::Core;
 use super::errors::{Failure, classify};
+use crate::adapters::MAX_SLOTS;
 use crate::adapters::rows::{Found, Outcomes, Payload, off_catalog, payloads};
-use crate::adapters::{MAX_SLOTS, drills};
 
 /// How often one commit is repeated where it lost a deadlock.
 const MAX_DEADLOCK_REPEATS: usize = 5;
@@ -152,7 +153,7 @@ impl Session {
     }
 
     async fn write(&mut self, batch: &OrderBatch, payloads: &[Payload]) -> Result<CommitRow, Failure> {
-        let sql = if drills::counts_conflicts() {
+        let sql = if drill::count_conflicts() {
             COMMIT_COUNTING_CONFLICTS
         } else {
             COMMIT

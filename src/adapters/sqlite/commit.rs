@@ -4,13 +4,13 @@
 use std::io::Write;
 
 use coffee_rt_actors::domain::OrderBatch;
+use coffee_rt_actors::drill;
 use coffee_rt_actors::ports::{Claim, Outcome, Receipt, ShardId, StoreError};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::errors::classify;
 use crate::adapters::catalog::Catalog;
-use crate::adapters::drills;
 use crate::adapters::rows::{Found, Outcomes, Payload, cells, off_catalog, payloads};
 
 const CLAIM: &str = "INSERT INTO shards (source, slot, epoch, seq) VALUES (?, ?, 1, 0)
@@ -147,7 +147,7 @@ async fn count(
     payloads: &[Payload],
     outcomes: &[Outcome],
 ) -> Result<(), StoreError> {
-    let counts = |outcome: &Outcome| matches!(outcome, Outcome::Stored { .. }) || drills::counts_conflicts();
+    let counts = |outcome: &Outcome| matches!(outcome, Outcome::Stored { .. }) || drill::count_conflicts();
     let counted = payloads.iter().zip(outcomes).filter(|(_, outcome)| counts(outcome));
     let cells = cells(counted.map(|(payload, _)| payload));
     let (orders, cents) = cells
