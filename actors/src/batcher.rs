@@ -5,10 +5,12 @@
 //! which waits for it. Senders hand their orders in again and get the ids of those that were stored. The delta of such a
 //! commit is never sent: aggregators see the gap in the sequence and read the store.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use crate::deltas::Deltas;
@@ -107,7 +109,11 @@ impl Worker for Batcher {
             BatcherMsg::Claimed(Err(error)) => self.back_off(&error),
             BatcherMsg::Committed(Ok(receipt)) => {
                 self.busy = false;
-                self.settle(&receipt);
+                self.store_answers();
+                // The next commit first: what is woken by the answers would go before it.
+                let settled = self.in_flight.take();
+                self.proceed();
+                self.settle(settled, &receipt);
             }
             BatcherMsg::Committed(Err(error)) => self.commit_failed(error),
             BatcherMsg::Resume => self.busy = false,
@@ -132,7 +138,10 @@ impl Worker for Batcher {
                 Err(error) => Err(error),
             };
             match committed {
-                Ok(receipt) => self.settle(&receipt),
+                Ok(receipt) => {
+                    let settled = self.in_flight.take();
+                    self.settle(settled, &receipt);
+                }
                 Err(StoreError::Refused(reason)) => self.refuse_batch(&Refusal::Rejected(reason)),
                 Err(_) => tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MIN_MS)).await,
             }
@@ -193,12 +202,9 @@ impl Batcher {
     fn begin_claim(&mut self) {
         self.busy = true;
         let (writer, me) = (self.args.writer.clone(), self.me.clone());
-        // Should this task panic, the generation would wait for ever: the error of the inner task is a message too.
         tokio::spawn(async move {
-            let claimed = tokio::spawn(async move { writer.claim().await }).await;
-            let _ = me.send(BatcherMsg::Claimed(
-                claimed.unwrap_or_else(|e| Err(StoreError::Away(e.to_string()))),
-            ));
+            let claimed = unless_it_panics(writer.claim()).await;
+            let _ = me.send(BatcherMsg::Claimed(claimed));
         });
     }
 
@@ -208,21 +214,18 @@ impl Batcher {
         let (writer, me, batch) = (self.args.writer.clone(), self.me.clone(), in_flight.batch.clone());
         let timer = self.args.metrics.commit_seconds.start_timer();
         tokio::spawn(async move {
-            let committed = tokio::spawn(async move { writer.commit(claim, batch).await }).await;
+            let committed = unless_it_panics(writer.commit(claim, batch)).await;
             timer.observe_duration();
-            let _ = me.send(BatcherMsg::Committed(
-                committed.unwrap_or_else(|e| Err(StoreError::Away(e.to_string()))),
-            ));
+            let _ = me.send(BatcherMsg::Committed(committed));
         });
     }
 
     /// Tells the world about a commit: aggregators first, so that what is acknowledged is about to be shown.
-    fn settle(&mut self, receipt: &Receipt) {
-        let (Some(claim), Some(in_flight)) = (self.claim, self.in_flight.take()) else {
+    fn settle(&mut self, settled: Option<InFlight>, receipt: &Receipt) {
+        let (Some(claim), Some(settled)) = (self.claim, settled) else {
             return;
         };
-        self.store_answers();
-        let content = DeltaContent::of_commit(in_flight.batch.orders(), &receipt.outcomes);
+        let content = DeltaContent::of_commit(settled.batch.orders(), &receipt.outcomes);
         self.args.metrics.count_created(&content);
         self.args.deltas.send(Delta {
             shard: claim.shard,
@@ -230,8 +233,8 @@ impl Batcher {
             content: Some(content),
         });
         let mut undecided = Vec::new();
-        for ticket in in_flight.tickets {
-            match answer_of(&ticket.order, &in_flight.batch, &receipt.outcomes) {
+        for ticket in settled.tickets {
+            match answer_of(&ticket.order, &settled.batch, &receipt.outcomes) {
                 Some(answer) => drop(ticket.reply.send(answer)),
                 None => undecided.push(ticket),
             }
@@ -308,6 +311,12 @@ impl Batcher {
             let _ = ticket.reply.send(Err(refusal.clone()));
         }
     }
+}
+
+/// A panic of a store is an error too: without a message the generation would wait for ever.
+async fn unless_it_panics<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let caught = AssertUnwindSafe(work).catch_unwind().await;
+    caught.unwrap_or_else(|_| Err(StoreError::Away("the store's task panicked".to_owned())))
 }
 
 /// The order as it goes to the store: itself, but for the drill that skips deduplication.
