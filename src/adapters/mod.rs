@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod repeats;
 mod rows;
 
 pub mod postgres;

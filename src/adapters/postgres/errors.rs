@@ -12,6 +12,8 @@ pub(super) struct Failure {
     pub(super) connection_lives: bool,
     /// Whether the same statement may well succeed at once: a deadlock or a serialization failure.
     pub(super) worth_repeating: bool,
+    /// Whether a row was there already.
+    pub(super) repeated: bool,
 }
 
 impl From<StoreError> for Failure {
@@ -20,6 +22,7 @@ impl From<StoreError> for Failure {
             error,
             connection_lives: true,
             worth_repeating: false,
+            repeated: false,
         }
     }
 }
@@ -48,6 +51,7 @@ pub(super) fn classify(error: &sqlx::Error) -> Failure {
         },
         connection_lives: !fatal && !code.starts_with("08"),
         worth_repeating: matches!(code.as_ref(), "40P01" | "40001"),
+        repeated: code == "23505",
     }
 }
 
@@ -85,6 +89,7 @@ fn undelivered(error: &sqlx::Error) -> Failure {
         },
         connection_lives: false,
         worth_repeating: false,
+        repeated: false,
     }
 }
 

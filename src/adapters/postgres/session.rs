@@ -2,7 +2,7 @@
 
 use coffee_rt_actors::domain::OrderBatch;
 use coffee_rt_actors::drill;
-use coffee_rt_actors::ports::{Claim, Receipt, ShardId, StoreError};
+use coffee_rt_actors::ports::{Claim, Outcome, Receipt, ShardId, StoreError};
 use sqlx::PgConnection;
 use sqlx::postgres::PgBindIterExt;
 use uuid::Uuid;
@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::Core;
 use super::errors::{Failure, classify};
 use crate::adapters::MAX_SLOTS;
-use crate::adapters::rows::{Found, Outcomes, Payload, off_catalog, payloads};
+use crate::adapters::repeats::Repeats;
+use crate::adapters::rows::{Found, Outcomes, Payload, cells, off_catalog, payloads};
 
 /// How often one commit is repeated where it lost a deadlock.
 const MAX_DEADLOCK_REPEATS: usize = 5;
@@ -18,10 +19,10 @@ const MAX_DEADLOCK_REPEATS: usize = 5;
 /// Settings of a writer's connection. One plan fits all batches, and planning anew costs more than it could save.
 pub(super) const SETTINGS: [(&str, &str); 2] = [("plan_cache_mode", "force_generic_plan"), ("jit", "off")];
 
-/// Everything a commit changes, in one statement: one round trip, and no transaction left open by a paused node. The
-/// input depends on the fence, so that a stale epoch inserts nothing; what is counted is what `RETURNING` returns.
+/// Everything a commit changes, in one statement: one round trip, and no transaction left open by a paused node. What is
+/// inserted depends on the fence, so that a stale epoch changes nothing.
 macro_rules! commit_sql {
-    ($counted:literal) => {
+    (insert: $insert:expr, cells: $cells:expr, totals: $totals:expr, tell: $tell:expr $(,)?) => {
         concat!(
             "WITH fence AS (
                 UPDATE coffee_rt.shards SET seq = seq + 1 WHERE id = $1 AND epoch = $2 RETURNING seq
@@ -30,34 +31,56 @@ macro_rules! commit_sql {
                     AS i (message_id, ordered_us, price_cents, drink_id, store_id)
             ), added AS (
                 INSERT INTO coffee_rt.order_rows (message_id, ordered_us, price_cents, drink_id, store_id)
-                SELECT message_id, ordered_us, price_cents, drink_id, store_id FROM input
-                ON CONFLICT (message_id) DO NOTHING
-                RETURNING id, message_id, ordered_us, price_cents, drink_id, store_id
-            ), cells AS (
-                INSERT INTO coffee_rt.rollups AS r (shard, minute, store_id, drink_id, orders, cents)
-                SELECT $1, ordered_us / 60000000, store_id, drink_id, count(*), sum(price_cents)
-                FROM ",
-            $counted,
-            " GROUP BY 2, 3, 4
-                ON CONFLICT (shard, minute, store_id, drink_id)
+                SELECT message_id, ordered_us, price_cents, drink_id, store_id FROM input ",
+            $insert,
+            "), cells AS (
+                INSERT INTO coffee_rt.rollups AS r (shard, minute, store_id, drink_id, orders, cents) ",
+            $cells,
+            " ON CONFLICT (shard, minute, store_id, drink_id)
                 DO UPDATE SET orders = r.orders + excluded.orders, cents = r.cents + excluded.cents
             ), totals AS (
-                INSERT INTO coffee_rt.shard_totals AS t (shard, orders, cents)
-                SELECT $1, count(*), sum(price_cents) FROM ",
-            $counted,
-            " HAVING count(*) > 0
-                ON CONFLICT (shard)
+                INSERT INTO coffee_rt.shard_totals AS t (shard, orders, cents) ",
+            $totals,
+            " HAVING count(*) > 0 ON CONFLICT (shard)
                 DO UPDATE SET orders = t.orders + excluded.orders, cents = t.cents + excluded.cents
             )
-            SELECT fence.seq, a.ids, a.message_ids
-            FROM fence, (SELECT array_agg(id) AS ids, array_agg(message_id) AS message_ids FROM added) AS a"
+            SELECT fence.seq, told.* FROM fence, (",
+            $tell,
+            ") AS told"
         )
     };
 }
 
-const COMMIT: &str = commit_sql!("added");
+/// For orders that are all new, as nearly all are: a repeated one fails the statement. So what is counted can be summed up
+/// beforehand, and ids come in the order of the input.
+const COMMIT_NEW: &str = commit_sql!(
+    insert: "RETURNING id",
+    cells: "SELECT $1, c.* FROM fence, unnest($8::bigint[], $9::smallint[], $10::smallint[], $11::bigint[], $12::bigint[])
+        AS c (minute, store_id, drink_id, orders, cents) WHERE true",
+    totals: "SELECT $1, sum(orders), sum(cents) FROM fence, unnest($11::bigint[], $12::bigint[]) AS c (orders, cents)",
+    tell: "SELECT array_agg(id) AS ids FROM added",
+);
+
+macro_rules! commit_any_sql {
+    ($counted:literal) => {
+        commit_sql!(
+            insert: "ON CONFLICT (message_id) DO NOTHING
+                RETURNING id, message_id, ordered_us, price_cents, drink_id, store_id",
+            cells: concat!(
+                "SELECT $1, ordered_us / 60000000, store_id, drink_id, count(*), sum(price_cents) FROM ",
+                $counted,
+                " GROUP BY 2, 3, 4"
+            ),
+            totals: concat!("SELECT $1, count(*), sum(price_cents) FROM ", $counted),
+            tell: "SELECT array_agg(id) AS ids, array_agg(message_id) AS message_ids FROM added",
+        )
+    };
+}
+
+/// For any orders: what is counted is what `RETURNING` returns.
+const COMMIT_ANY: &str = commit_any_sql!("added");
 /// The fault drill: repeated orders are counted again.
-const COMMIT_COUNTING_CONFLICTS: &str = commit_sql!("input");
+const COMMIT_COUNTING_CONFLICTS: &str = commit_any_sql!("input");
 
 const FIND: &str = "SELECT id, message_id, drink_id, store_id, price_cents, ordered_us
     FROM coffee_rt.order_rows WHERE message_id = ANY($1)";
@@ -75,7 +98,10 @@ const RAISE_EPOCH: &str = "WITH raised AS (
     )
     SELECT * FROM raised UNION ALL SELECT * FROM added";
 
-type CommitRow = (i64, Option<Vec<i64>>, Option<Vec<Uuid>>);
+/// The new `seq`, and the ids of the rows in the order of the batch.
+type NewRow = (i64, Option<Vec<i64>>);
+/// The new `seq`, and of the rows that were added the ids and message ids.
+type AnyRow = (i64, Option<Vec<i64>>, Option<Vec<Uuid>>);
 type FoundRow = (i64, Uuid, i16, i16, i32, i64);
 
 /// A live connection that holds the lock of its slot, and the latest claim on that slot's shard.
@@ -83,6 +109,7 @@ pub(super) struct Session {
     conn: PgConnection,
     slot: i32,
     pub(super) claim: Claim,
+    repeats: Repeats,
 }
 
 impl Session {
@@ -97,7 +124,12 @@ impl Session {
         let claim = raise_epoch(&mut conn, source, slot)
             .await
             .map_err(|failure| failure.error)?;
-        Ok(Self { conn, slot, claim })
+        Ok(Self {
+            conn,
+            slot,
+            claim,
+            repeats: Repeats::default(),
+        })
     }
 
     /// Raises the epoch of the slot that this session holds.
@@ -109,7 +141,40 @@ impl Session {
     /// Stores a batch under the session's claim.
     pub(super) async fn commit(&mut self, core: &Core, batch: &OrderBatch) -> Result<Receipt, Failure> {
         let payloads = self.payloads(core, batch).await?;
-        let (seq, ids, message_ids) = self.write(batch, &payloads).await?;
+        if self.repeats.are_unlikely() {
+            match self.commit_new(batch, &payloads).await {
+                // A deadlock means that another node stores the same orders.
+                Err(failure) if failure.repeated || failure.worth_repeating => self.repeats.seen(),
+                result => return result,
+            }
+        }
+        self.commit_any(batch, &payloads).await
+    }
+
+    /// Stores a batch of new orders; fails where one is not new.
+    async fn commit_new(&mut self, batch: &OrderBatch, payloads: &[Payload]) -> Result<Receipt, Failure> {
+        let cells = cells(payloads.iter());
+        let (keys, sums) = (|| cells.keys(), || cells.values());
+        let statement = sqlx::query_as(COMMIT_NEW);
+        let statement = bind_orders(statement, self.claim, batch, payloads)
+            .bind(keys().map(|key| key.0).bind_iter())
+            .bind(keys().map(|key| key.1).bind_iter())
+            .bind(keys().map(|key| key.2).bind_iter())
+            .bind(sums().map(|sum| sum.0).bind_iter())
+            .bind(sums().map(|sum| sum.1).bind_iter());
+        let row: Option<NewRow> = statement.fetch_optional(&mut self.conn).await?;
+        let (seq, ids) = row.ok_or(StoreError::Fenced)?;
+        let outcomes: Vec<_> = ids
+            .unwrap_or_default()
+            .into_iter()
+            .map(|id| Outcome::Stored { id })
+            .collect();
+        Ok(Receipt { seq, outcomes })
+    }
+
+    /// Stores a batch in which some orders may be stored already.
+    async fn commit_any(&mut self, batch: &OrderBatch, payloads: &[Payload]) -> Result<Receipt, Failure> {
+        let (seq, ids, message_ids) = self.write_any(batch, payloads).await?;
         let mut outcomes = Outcomes::new(batch);
         for (id, message_id) in ids.unwrap_or_default().into_iter().zip(message_ids.unwrap_or_default()) {
             outcomes.inserted(id, message_id)?;
@@ -134,7 +199,7 @@ impl Session {
                         message_id,
                         payload,
                     },
-                    &payloads,
+                    payloads,
                 );
             }
         }
@@ -152,30 +217,42 @@ impl Session {
         Ok(payloads(batch, &catalog)?.ok_or_else(|| off_catalog(batch, &catalog))?)
     }
 
-    async fn write(&mut self, batch: &OrderBatch, payloads: &[Payload]) -> Result<CommitRow, Failure> {
+    async fn write_any(&mut self, batch: &OrderBatch, payloads: &[Payload]) -> Result<AnyRow, Failure> {
         let sql = if drill::count_conflicts() {
             COMMIT_COUNTING_CONFLICTS
         } else {
-            COMMIT
+            COMMIT_ANY
         };
-        let mut repeats = 0;
+        let mut deadlocks = 0;
         loop {
-            let statement = sqlx::query_as(sql)
-                .bind(self.claim.shard.0)
-                .bind(self.claim.epoch)
-                .bind(batch.orders().iter().map(|order| order.message_id).bind_iter())
-                .bind(payloads.iter().map(|row| row.ordered_us).bind_iter())
-                .bind(payloads.iter().map(|row| row.cents).bind_iter())
-                .bind(payloads.iter().map(|row| row.drink).bind_iter())
-                .bind(payloads.iter().map(|row| row.store).bind_iter());
+            let statement = bind_orders(sqlx::query_as(sql), self.claim, batch, payloads);
             // sqlx reads on until the server is ready again, so an error of the commit itself is seen.
             match statement.fetch_optional(&mut self.conn).await.map_err(Failure::from) {
                 Ok(row) => return row.ok_or_else(|| StoreError::Fenced.into()),
-                Err(failure) if failure.worth_repeating && repeats < MAX_DEADLOCK_REPEATS => repeats += 1,
+                Err(failure) if failure.worth_repeating && deadlocks < MAX_DEADLOCK_REPEATS => deadlocks += 1,
                 Err(failure) => return Err(failure),
             }
         }
     }
+}
+
+type Statement<'q, Row> = sqlx::query::QueryAs<'q, sqlx::Postgres, Row, sqlx::postgres::PgArguments>;
+
+/// Binds what every commit takes.
+fn bind_orders<'q, Row>(
+    statement: Statement<'q, Row>,
+    claim: Claim,
+    batch: &'q OrderBatch,
+    payloads: &'q [Payload],
+) -> Statement<'q, Row> {
+    statement
+        .bind(claim.shard.0)
+        .bind(claim.epoch)
+        .bind(batch.orders().iter().map(|order| order.message_id).bind_iter())
+        .bind(payloads.iter().map(|row| row.ordered_us).bind_iter())
+        .bind(payloads.iter().map(|row| row.cents).bind_iter())
+        .bind(payloads.iter().map(|row| row.drink).bind_iter())
+        .bind(payloads.iter().map(|row| row.store).bind_iter())
 }
 
 async fn raise_epoch(conn: &mut PgConnection, source: &str, slot: i32) -> Result<Claim, Failure> {

@@ -22,6 +22,7 @@ use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::catalog::Catalog;
+use super::repeats::Repeats;
 use errors::classify;
 use writer::SqliteWriter;
 pub use writer::WAL_LIMIT_BYTES;
@@ -47,6 +48,7 @@ struct Core {
     catalog: Catalog,
     /// The one connection that writes; `None` until it is opened, and after a failure that it may not have survived.
     writing: Arc<Mutex<Option<SqliteConnection>>>,
+    repeats: Repeats,
     slots: parking_lot::Mutex<BTreeMap<&'static str, BTreeSet<i32>>>,
     /// How long the write-ahead log was when a reader last kept it from being emptied; 0 where none did.
     log_bytes_tried: AtomicU64,
@@ -101,6 +103,7 @@ impl SqliteStore {
             reads,
             catalog,
             writing: Arc::new(Mutex::new(conn)),
+            repeats: Repeats::default(),
             slots: parking_lot::Mutex::default(),
             log_bytes_tried: AtomicU64::new(0),
             lock,

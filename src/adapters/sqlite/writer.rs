@@ -70,7 +70,7 @@ async fn claim(core: Arc<Core>, mut turn: Turn, source: &'static str, slot: i32)
 
 async fn commit(core: Arc<Core>, mut turn: Turn, claim: Claim, batch: Arc<OrderBatch>) -> Result<Receipt, StoreError> {
     let mut conn = core.writing_connection(&mut turn).await?;
-    let result = commit::commit(&mut conn, &core.catalog, claim, &batch).await;
+    let result = commit::commit(&mut conn, &core.catalog, &core.repeats, claim, &batch).await;
     let sound = match &result {
         Ok(_) => core.limit_log(&mut conn).await.is_ok(),
         Err(_) => sqlx::query("ROLLBACK").execute(&mut conn).await.is_ok(),

@@ -21,6 +21,8 @@ const COMMIT_SQL: &[u8] = b"SET seq = seq + 1";
 const START_UP: [u8; 4] = [0, 3, 0, 0];
 /// More than any frame of a story.
 const MAX_FRAME_BYTES: usize = 16 * 1024 * 1024;
+/// The code of an error that says a row is there already.
+const UNIQUE_VIOLATION: &[u8] = b"C23505\0";
 
 /// Stands between a node and PostgreSQL until dropped; then all its connections break.
 pub struct Proxy {
@@ -162,7 +164,7 @@ async fn replies(
     shared: &Shared,
 ) -> io::Result<()> {
     let mut frames = Frames::default();
-    let mut committed = false;
+    let (mut held, mut committed, mut repeated) = (Vec::new(), false, false);
     while frames.fill(&mut from).await? {
         thawed(shared).await;
         if !talk.lock().started {
@@ -174,8 +176,20 @@ async fn replies(
                 to.write_all(&frame).await?;
                 continue;
             }
+            held.extend_from_slice(&frame);
             match frame[0] {
                 b'C' => committed = true,
+                b'E' => {
+                    let mut parts = frame.windows(UNIQUE_VIOLATION.len());
+                    repeated = parts.any(|part| part == UNIQUE_VIOLATION);
+                }
+                // It held repeated orders and changed nothing; the next commit stores them another way.
+                b'Z' if repeated => {
+                    talk.lock().doomed = false;
+                    shared.armed.store(1, Ordering::Relaxed);
+                    to.write_all(&held).await?;
+                    (held, repeated) = (Vec::new(), false);
+                }
                 b'Z' => {
                     assert!(
                         committed,
