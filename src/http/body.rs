@@ -1,5 +1,6 @@
 //! Reading request bodies, with a limit to size and time.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -21,7 +22,7 @@ pub(super) struct BodyLimits {
 
 /// Reads a body.
 pub(super) async fn read<B: Buf>(
-    body: impl Stream<Item = Result<B, warp::Error>>,
+    body: impl Stream<Item = Result<B, impl Display>>,
     limits: BodyLimits,
 ) -> Result<Bytes, Problem> {
     match tokio::time::timeout(limits.deadline, collect(body, limits)).await {
@@ -35,7 +36,7 @@ pub(super) async fn read<B: Buf>(
 }
 
 async fn collect<B: Buf>(
-    body: impl Stream<Item = Result<B, warp::Error>>,
+    body: impl Stream<Item = Result<B, impl Display>>,
     limits: BodyLimits,
 ) -> Result<Bytes, Problem> {
     let mut body = std::pin::pin!(body);

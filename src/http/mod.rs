@@ -23,11 +23,9 @@ use warp::{Filter, Reply};
 pub use app::{App, AppParts, FaultAccess, RunningVersion};
 pub use server::{Acceptor, AcceptorArgs, Listening};
 
-/// All routes; orders first, because they come most often.
+/// All routes but the orders', which are answered before these are asked.
 fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
-    order::route(app.clone())
-        .or(dashboard::routes(app.clone()))
-        .unify()
+    dashboard::routes(app.clone())
         .or(health::routes(app.clone()))
         .unify()
         .or(actors::routes(app.clone()))

@@ -1,60 +1,61 @@
-//! `POST /api/v{1,2,3}/order`.
+//! `POST /api/v{1,2,3}/order`, answered before warp's filters: they keep each request, and with it the buffer it was
+//! read into, until it is answered, and cost more than the rest of an order's way through this node.
 
 use std::sync::Arc;
 
-use bytes::Buf;
 use coffee_rt_actors::domain::{Cents, Instant, Order};
+use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::ticket::Acknowledged;
-use futures_util::Stream;
+use http_body_util::BodyDataStream;
+use hyper::body::Incoming;
 use serde::Serialize;
 use uuid::Uuid;
-use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use warp::reply::Response;
-use warp::{Filter, path};
 
 use super::app::App;
 use super::body;
 use super::json;
 use super::problem::Problem;
-use super::recover::only;
+use super::recover::wrong_method;
 use crate::config::Version;
 
-/// The route.
-pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    path("api")
-        .and(path::param::<Version>())
-        .and(path("order"))
-        .and(path::end())
-        .and(only("POST"))
-        .and(warp::header::headers_cloned())
-        .and(warp::body::stream())
-        .then(move |version, headers: HeaderMap, body| {
-            let app = app.clone();
-            async move {
-                let placed = place(&app, version, &headers, body).await;
-                placed.unwrap_or_else(Problem::into_response)
-            }
-        })
-        .boxed()
+/// The version whose orders are posted to a path.
+pub(super) fn version_of(path: &str) -> Option<Version> {
+    let version = path.strip_prefix("/api/")?;
+    let version = version.strip_suffix('/').unwrap_or(version).strip_suffix("/order")?;
+    version.parse().ok()
 }
 
-async fn place<B: Buf>(
-    app: &App,
-    version: Version,
-    headers: &HeaderMap,
-    body: impl Stream<Item = Result<B, warp::Error>>,
-) -> Result<Response, Problem> {
+/// Answers a request to a version's order path.
+pub(super) async fn answer(app: &App, version: Version, request: Request<Incoming>) -> Response {
+    let placed = async {
+        let (desk, order) = read(app, version, request).await?;
+        place(desk, order).await
+    };
+    placed.await.unwrap_or_else(Problem::into_response)
+}
+
+/// Takes the order out of a request, which ends here: the connection reads on in the same buffer.
+async fn read(app: &App, version: Version, request: Request<Incoming>) -> Result<(&OrderDesk, Arc<Order>), Problem> {
+    if request.method() != Method::POST {
+        return Err(wrong_method("POST"));
+    }
+    let (head, body) = request.into_parts();
     // Read in any case, so that the client can read the answer.
-    let body = body::read(body, app.body_limits).await?;
+    let body = body::read(BodyDataStream::new(body), app.body_limits).await?;
     let desk = app.desk(version).ok_or_else(|| not_run(app, version))?;
-    if !is_json(headers) {
+    if !is_json(&head.headers) {
         let detail = "send the order as Content-Type: application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", detail)
             .with_header(header::ACCEPT, HeaderValue::from_static("application/json")));
     }
-    let message_id = idempotency_key(headers)?.unwrap_or_else(Uuid::now_v7);
-    let order = Arc::new(Order::from_json(&body, message_id, &app.menu, Instant::now())?);
+    let message_id = idempotency_key(&head.headers)?.unwrap_or_else(Uuid::now_v7);
+    let order = Order::from_json(&body, message_id, &app.menu, Instant::now())?;
+    Ok((desk, Arc::new(order)))
+}
+
+async fn place(desk: &OrderDesk, order: Arc<Order>) -> Result<Response, Problem> {
     let Acknowledged::Stored { id } = desk.place(order.clone()).await?;
     Ok(json(&Stored {
         id,

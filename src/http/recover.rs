@@ -49,11 +49,16 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
             format!("the header {} cannot be read", header.name()),
         )
     } else if let Some(WrongMethod { allowed }) = rejection.find() {
-        let detail = format!("this path takes {allowed}");
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", detail)
-            .with_header(header::ALLOW, HeaderValue::from_static(allowed))
+        wrong_method(allowed)
     } else {
         Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this path")
     };
     Ok(problem.into_response())
+}
+
+/// The path is known, but takes only these methods.
+pub(super) fn wrong_method(allowed: &'static str) -> Problem {
+    let detail = format!("this path takes {allowed}");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", detail)
+        .with_header(header::ALLOW, HeaderValue::from_static(allowed))
 }

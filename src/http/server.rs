@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use coffee_rt_actors::supervision::{Address, Failure, Worker};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +23,7 @@ use warp::reply::Response;
 
 use super::app::App;
 use super::metrics::Labels;
-use super::routes;
+use super::{order, routes};
 
 /// Connections that the kernel keeps while the acceptor is busy or dead.
 const BACKLOG: u32 = 4_096;
@@ -173,34 +173,79 @@ async fn serve(args: AcceptorArgs, stream: TcpStream, permit: OwnedSemaphorePerm
         ..
     } = args;
     let filters = hyper_util::service::TowerToHyperService::new(warp::service(routes));
-    let draining = app.draining.clone();
+    let (draining, silence) = (app.draining.clone(), Arc::new(Silence::begin()));
+    let heard = silence.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
+        heard.end();
         let (began, labels) = (Instant::now(), Labels::of(&request));
-        let (answer, app) = (hyper::service::Service::call(&filters, request), app.clone());
+        let (filters, app, heard) = (filters.clone(), app.clone(), heard.clone());
         async move {
-            let response = answer.await?;
-            app.metrics.count(labels, response.status(), began.elapsed());
+            let response = match order::version_of(request.uri().path()) {
+                Some(version) => order::answer(&app, version, request).await,
+                // Boxed, so that an order does not carry the room that other requests need.
+                None => Box::pin(filters.call(request)).await?,
+            };
+            let ended = Instant::now();
+            app.metrics.count(labels, response.status(), ended - began);
+            heard.begin_at(ended);
             Ok::<_, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(read_deadline)
         .max_buf_size(HEADER_BYTES)
+        // An order that was read is placed whatever its sender does; looking for its end of the connection meanwhile
+        // would take a second buffer for each order.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = draining.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let talk = async {
+        tokio::select! {
+            ended = &mut connection => return ended,
+            () = draining.cancelled() => {}
         }
+        connection.as_mut().graceful_shutdown();
+        connection.await
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
+    tokio::select! {
+        ended = talk => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "connection ended");
+            }
+        }
+        () = silence.lasts(read_deadline) => tracing::debug!("connection closed: no request in time"),
     }
     drop(permit);
+}
+
+/// The time on a connection in which no request arrives: from the last answer to the next request's complete header. One
+/// timer for each connection, where hyper's own header timeout makes one for each request.
+struct Silence(Mutex<Option<Instant>>);
+
+impl Silence {
+    fn begin() -> Self {
+        Self(Mutex::new(Some(Instant::now())))
+    }
+
+    fn begin_at(&self, at: Instant) {
+        *self.0.lock() = Some(at);
+    }
+
+    fn end(&self) {
+        *self.0.lock() = None;
+    }
+
+    /// Waits until a silence has lasted so long.
+    async fn lasts(&self, limit: Duration) {
+        loop {
+            let since = *self.0.lock();
+            match since.map(|since| since.elapsed()) {
+                Some(lasted) if lasted >= limit => return,
+                Some(lasted) => tokio::time::sleep(limit - lasted).await,
+                None => tokio::time::sleep(limit).await,
+            }
+        }
+    }
 }
 
 async fn refuse(mut stream: TcpStream) {

@@ -13,5 +13,6 @@ mod lost_reply;
 mod meltdown;
 mod outage;
 mod overload;
+mod slow_clients;
 mod support;
 mod two_nodes;
