@@ -185,7 +185,7 @@ pub fn post_request(path: &str, body: &str) -> Vec<u8> {
 }
 
 /// The next order of a walk over the default menu, timed now.
-fn order_request() -> Vec<u8> {
+pub fn order_request() -> Vec<u8> {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let (turn, menu) = (TURN.fetch_add(1, Ordering::Relaxed), Menu::default());
     let (drink, store) = (

@@ -9,6 +9,7 @@ mod fill;
 mod freshness;
 mod http;
 mod node;
+mod overload;
 mod pacer;
 mod progress;
 mod recovery;
@@ -56,6 +57,8 @@ enum Command {
     Freshness(Options),
     /// From a batcher's kill to the next acknowledgement
     Recovery(Options),
+    /// From an order too many to its refusal
+    Overload(Options),
     /// From start to ready, and idle memory, with millions of orders
     Startup(Options),
     /// Memory and delay of thousands of WebSockets
@@ -110,6 +113,7 @@ enum What {
     Acks,
     Freshness,
     Recovery,
+    Overload,
     Startup,
     Sockets,
     All,
@@ -124,6 +128,7 @@ fn main() -> ExitCode {
             Command::Acks(options) => (What::Acks, options),
             Command::Freshness(options) => (What::Freshness, options),
             Command::Recovery(options) => (What::Recovery, options),
+            Command::Overload(options) => (What::Overload, options),
             Command::Startup(options) => (What::Startup, options),
             Command::Sockets(options) => (What::Sockets, options),
             Command::All(options) => (What::All, options),
@@ -205,6 +210,9 @@ async fn measure_engine(
     }
     if due(What::Recovery) {
         figures.push(recovery::measure(engine, progress).await?);
+    }
+    if due(What::Overload) {
+        figures.push(overload::measure(engine, options.rounds, duration, progress).await?);
     }
     if due(What::Startup) {
         figures.extend(startup::measure(engine, options.orders, options.rounds, progress).await?);

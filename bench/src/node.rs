@@ -41,9 +41,15 @@ impl Server {
 
     /// Starts a node on a database.
     pub async fn node(database: &Database) -> anyhow::Result<Self> {
+        Self::node_with(database, &[]).await
+    }
+
+    /// Starts a node on a database with some settings of its own.
+    pub async fn node_with(database: &Database, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let address = free_address()?;
         let mut command = node_command(database)?;
         command.args(["--listen", &address.to_string()]);
+        command.envs(settings.iter().copied());
         Self::start(command, address, database.folder(), "node").await
     }
 
