@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use coffee_rt_actors::domain::{Cents, Instant, OrderBatch, StoredOrder};
-use coffee_rt_actors::ports::{HourCell, Outcome, StoreError};
+use coffee_rt_actors::ports::{HourCell, Outcome, ShardId, Snapshot, StoreError};
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Names};
@@ -58,12 +58,9 @@ pub(crate) fn off_catalog(batch: &OrderBatch, catalog: &Catalog) -> StoreError {
     ))
 }
 
-/// A row found under the `message_id` of an order that was not inserted.
-pub(crate) struct Found {
-    pub(crate) id: i64,
-    pub(crate) message_id: Uuid,
-    pub(crate) payload: Payload,
-}
+/// A row found under the `message_id` of an order that was not inserted: `id, message_id, drink, store, cents,
+/// microseconds`.
+pub(crate) type FoundRow = (i64, Uuid, i16, i16, i32, i64);
 
 /// The outcomes of a batch, filled in from what the engine tells.
 pub(crate) struct Outcomes<'a> {
@@ -111,13 +108,19 @@ impl<'a> Outcomes<'a> {
     }
 
     /// Compares an order that was not inserted with the row that has its id.
-    pub(crate) fn found(&mut self, found: &Found, payloads: &[Payload]) {
-        let Some(place) = self.batch.position(found.message_id) else {
+    pub(crate) fn found(&mut self, row: FoundRow, payloads: &[Payload]) {
+        let (id, message_id, drink, store, cents, ordered_us) = row;
+        let Some(place) = self.batch.position(message_id) else {
             return;
         };
-        let same = payloads[place] == found.payload;
-        self.known[place] = Some(if same {
-            Outcome::Repeated { id: found.id }
+        let found = Payload {
+            drink,
+            store,
+            cents,
+            ordered_us,
+        };
+        self.known[place] = Some(if payloads[place] == found {
+            Outcome::Repeated { id }
         } else {
             Outcome::KeyReused
         });
@@ -148,7 +151,31 @@ pub(crate) type HourRow = (i64, String, String, i64, i64);
 /// `id, drink, store, cents, microseconds` of a snapshot.
 pub(crate) type RecentRow = (i64, String, String, i64, i64);
 
-pub(crate) fn hour_cell((hour, store, drink, orders, cents): HourRow, names: &mut Names) -> HourCell {
+/// What an engine's reads in one snapshot say.
+pub(crate) struct SnapshotRows {
+    pub(crate) positions: BTreeMap<ShardId, i64>,
+    pub(crate) total: i64,
+    pub(crate) hours: Vec<HourRow>,
+    pub(crate) recent: Vec<RecentRow>,
+}
+
+impl From<SnapshotRows> for Snapshot {
+    fn from(rows: SnapshotRows) -> Self {
+        let mut names = Names::default();
+        Self {
+            positions: rows.positions,
+            stored_total: count(rows.total),
+            hours: rows.hours.into_iter().map(|row| hour_cell(row, &mut names)).collect(),
+            recent: rows
+                .recent
+                .into_iter()
+                .map(|row| recent_order(row, &mut names))
+                .collect(),
+        }
+    }
+}
+
+fn hour_cell((hour, store, drink, orders, cents): HourRow, names: &mut Names) -> HourCell {
     HourCell {
         hour,
         store: names.item(&store),
@@ -158,7 +185,7 @@ pub(crate) fn hour_cell((hour, store, drink, orders, cents): HourRow, names: &mu
     }
 }
 
-pub(crate) fn recent_order((id, drink, store, cents, us): RecentRow, names: &mut Names) -> StoredOrder {
+fn recent_order((id, drink, store, cents, us): RecentRow, names: &mut Names) -> StoredOrder {
     StoredOrder {
         id,
         drink: names.item(&drink),

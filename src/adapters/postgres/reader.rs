@@ -11,8 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::errors::classify;
 use super::{CONNECT_TIMEOUT, Core, READ_CONNECTIONS};
-use crate::adapters::catalog::Names;
-use crate::adapters::rows::{HourRow, RecentRow, count, hour_cell, recent_order};
+use crate::adapters::rows::SnapshotRows;
 use crate::adapters::within;
 
 /// How long a read may take, a snapshot of many rollups included.
@@ -116,21 +115,21 @@ async fn positions(conn: &mut PgConnection) -> Result<BTreeMap<ShardId, i64>, sq
 async fn snapshot(conn: &mut PgConnection, from_hour: i64) -> Result<Snapshot, sqlx::Error> {
     let mut tx = conn.begin_with(BEGIN_SNAPSHOT).await?;
     let positions = positions(&mut tx).await?;
-    let total: i64 = sqlx::query_scalar(STORED_TOTAL).fetch_one(&mut *tx).await?;
-    let hours: Vec<HourRow> = sqlx::query_as(HOURS)
+    let total = sqlx::query_scalar(STORED_TOTAL).fetch_one(&mut *tx).await?;
+    let hours = sqlx::query_as(HOURS)
         .bind(from_hour.saturating_mul(60))
         .fetch_all(&mut *tx)
         .await?;
-    let recent: Vec<RecentRow> = sqlx::query_as(RECENT)
+    let recent = sqlx::query_as(RECENT)
         .bind(RECENT_ORDERS as i64)
         .fetch_all(&mut *tx)
         .await?;
     tx.commit().await?;
-    let mut names = Names::default();
-    Ok(Snapshot {
+    Ok(SnapshotRows {
         positions,
-        stored_total: count(total),
-        hours: hours.into_iter().map(|row| hour_cell(row, &mut names)).collect(),
-        recent: recent.into_iter().map(|row| recent_order(row, &mut names)).collect(),
-    })
+        total,
+        hours,
+        recent,
+    }
+    .into())
 }

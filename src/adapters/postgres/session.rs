@@ -11,7 +11,7 @@ use super::Core;
 use super::errors::{Failure, classify};
 use crate::adapters::MAX_SLOTS;
 use crate::adapters::repeats::Repeats;
-use crate::adapters::rows::{Found, Outcomes, Payload, cells, off_catalog, payloads};
+use crate::adapters::rows::{FoundRow, Outcomes, Payload, cells, off_catalog, payloads};
 
 /// How often one commit is repeated where it lost a deadlock.
 const MAX_DEADLOCK_REPEATS: usize = 5;
@@ -102,7 +102,6 @@ const RAISE_EPOCH: &str = "WITH raised AS (
 type NewRow = (i64, Option<Vec<i64>>);
 /// The new `seq`, and of the rows that were added the ids and message ids.
 type AnyRow = (i64, Option<Vec<i64>>, Option<Vec<Uuid>>);
-type FoundRow = (i64, Uuid, i16, i16, i32, i64);
 
 /// A live connection that holds the lock of its slot, and the latest claim on that slot's shard.
 pub(super) struct Session {
@@ -186,21 +185,8 @@ impl Session {
                 .map(|place| batch.orders()[*place].message_id)
                 .bind_iter();
             let rows: Vec<FoundRow> = sqlx::query_as(FIND).bind(ids).fetch_all(&mut self.conn).await?;
-            for (id, message_id, drink, store, cents, ordered_us) in rows {
-                let payload = Payload {
-                    drink,
-                    store,
-                    cents,
-                    ordered_us,
-                };
-                outcomes.found(
-                    &Found {
-                        id,
-                        message_id,
-                        payload,
-                    },
-                    payloads,
-                );
+            for row in rows {
+                outcomes.found(row, payloads);
             }
         }
         Ok(Receipt {

@@ -8,12 +8,11 @@ use coffee_rt_actors::drill;
 use coffee_rt_actors::ports::{Claim, Outcome, Receipt, ShardId, StoreError};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{FromRow, Sqlite, SqliteConnection};
-use uuid::Uuid;
 
 use super::errors::classify;
 use crate::adapters::catalog::Catalog;
 use crate::adapters::repeats::Repeats;
-use crate::adapters::rows::{Found, Outcomes, Payload, cells, off_catalog, payloads};
+use crate::adapters::rows::{FoundRow, Outcomes, Payload, cells, off_catalog, payloads};
 
 const CLAIM: &str = "INSERT INTO shards (source, slot, epoch, seq) VALUES (?, ?, 1, 0)
     ON CONFLICT (source, slot) DO UPDATE SET epoch = epoch + 1 RETURNING id, epoch, seq";
@@ -74,8 +73,6 @@ const COMMIT_NEW: &str = concat!(begin_sql!(), insert_sql!("INSERT OR ROLLBACK")
 
 const FIND: &str = "SELECT o.id, o.message_id, o.drink_id, o.store_id, o.price_cents, o.ordered_us
     FROM json_each(?) AS wanted JOIN order_rows AS o ON o.message_id = unhex(wanted.value)";
-
-type FoundRow = (i64, Uuid, i16, i16, i32, i64);
 
 /// Raises the epoch of a slot's shard.
 pub(super) async fn claim(conn: &mut SqliteConnection, source: &str, slot: i32) -> Result<Claim, StoreError> {
@@ -227,24 +224,12 @@ async fn look_up(
     payloads: &[Payload],
 ) -> Result<Vec<Outcome>, StoreError> {
     let mut outcomes = Outcomes::new(batch);
-    for (id, message_id, drink, store, cents, ordered_us) in find(conn, batch).await? {
+    for row in find(conn, batch).await? {
+        let (id, message_id, ..) = row;
         if id >= first_id {
             outcomes.inserted(id, message_id)?;
         } else {
-            let payload = Payload {
-                drink,
-                store,
-                cents,
-                ordered_us,
-            };
-            outcomes.found(
-                &Found {
-                    id,
-                    message_id,
-                    payload,
-                },
-                payloads,
-            );
+            outcomes.found(row, payloads);
         }
     }
     outcomes.complete()
