@@ -44,6 +44,17 @@ impl Place {
             position,
         }
     }
+
+    /// Shows in the tree that a child lives here.
+    fn started(&self, control: Control, gauge: Arc<Gauge>, supervisor: Option<ActorRef<SupervisorMsg>>) -> Running {
+        let running = Running {
+            cell: control.cell.clone(),
+            ended: control.ended.clone(),
+            supervisor,
+        };
+        self.tree.started(&self.path, control, gauge);
+        running
+    }
 }
 
 /// A live child.
@@ -122,20 +133,12 @@ impl ChildSpec {
                 slot.fill(Address::new(actor.clone(), gauge.clone()));
                 let target = actor.clone();
                 let inject = Arc::new(move |fault: Fault| drop(target.send_message(Envelope::Fault(fault))));
-                place.tree.started(
-                    &place.path,
-                    Control {
-                        cell: actor.get_cell(),
-                        ended: ended.clone(),
-                        inject,
-                    },
-                    gauge,
-                );
-                Ok(Running {
+                let control = Control {
                     cell: actor.get_cell(),
                     ended,
-                    supervisor: None,
-                })
+                    inject,
+                };
+                Ok(place.started(control, gauge, None))
             })
         };
         Self {
@@ -199,18 +202,10 @@ pub(super) async fn launch_supervisor(
     let (actor, _) = Actor::spawn_linked(None, Supervisor::new(life), args, parent).await?;
     let target = actor.clone();
     let inject = Arc::new(move |fault: Fault| drop(target.send_message(SupervisorMsg::Suffer(fault))));
-    place.tree.started(
-        &place.path,
-        Control {
-            cell: actor.get_cell(),
-            ended: ended.clone(),
-            inject,
-        },
-        gauge,
-    );
-    Ok(Running {
+    let control = Control {
         cell: actor.get_cell(),
         ended,
-        supervisor: Some(actor),
-    })
+        inject,
+    };
+    Ok(place.started(control, gauge, Some(actor)))
 }
