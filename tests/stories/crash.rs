@@ -6,7 +6,7 @@ use coffee_rt::load::Driver;
 use rand::{RngExt, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Books, Database, Node, check_ledger, customers, on_both_engines, seed};
+use crate::support::{Books, Database, Node, check_ledger, customers, on_both_engines, patient, seed};
 
 /// How often the node is killed.
 const CRASHES: usize = 20;
@@ -21,10 +21,7 @@ async fn a_killed_node_keeps_its_promises(database: Database) {
     let mut node = Node::start(&database).await;
     let address = node.address();
     let stop = CancellationToken::new();
-    let mut options = customers(&node, seed, ORDERS_PER_SECOND);
-    options.retry.max_attempts = 100;
-    options.retry.deadline = Duration::from_secs(60);
-    options.retry.repeat_refused = true;
+    let options = patient(customers(&node, seed, ORDERS_PER_SECOND));
     let load = Driver::new(options).unwrap().start(&stop);
     for _ in 0..CRASHES {
         tokio::time::sleep(Duration::from_millis(rng.random_range(50..400))).await;

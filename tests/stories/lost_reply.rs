@@ -11,7 +11,8 @@ use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
-    Books, Database, Node, Proxy, Recount, Requests, Subscriber, check_ledger, customers, eventually, seed, within,
+    Books, Database, Node, Proxy, Recount, Requests, Subscriber, check_ledger, customers, eventually, patient, seed,
+    within,
 };
 
 /// Replies that are lost.
@@ -76,10 +77,7 @@ async fn a_frozen_network_thaws_without_harm() {
     let (database, proxy) = proxied().await;
     let node = Node::start(&database).await;
     let subscriber = Subscriber::connect(&node.client).await;
-    let mut options = customers(&node, seed, ORDERS_PER_SECOND);
-    options.retry.max_attempts = 100;
-    options.retry.deadline = Duration::from_secs(60);
-    options.retry.repeat_refused = true;
+    let options = patient(customers(&node, seed, ORDERS_PER_SECOND));
     let finished = under_load(options, async |_| {
         tokio::time::sleep(Duration::from_secs(1)).await;
         proxy.freeze();
@@ -108,10 +106,7 @@ async fn connections_that_went_mute_are_replaced() {
     let (database, proxy) = proxied().await;
     let node = Node::start(&database).await;
     let subscriber = Subscriber::connect(&node.client).await;
-    let mut options = customers(&node, seed, ORDERS_PER_SECOND);
-    options.retry.max_attempts = 100;
-    options.retry.deadline = Duration::from_secs(60);
-    options.retry.repeat_refused = true;
+    let options = patient(customers(&node, seed, ORDERS_PER_SECOND));
     let finished = under_load(options, async |load| {
         tokio::time::sleep(Duration::from_secs(1)).await;
         // Again and again: a connection that is never given back would be missing in the end.
@@ -220,11 +215,5 @@ async fn assert_well(finished: &Finished, database: &Database, node: &Node, subs
     assert_eq!(database.assert_audit_clean(), report.counts.acknowledged);
     let recount = Recount::read(database).await;
     recount.assert_shown_by(node).await;
-    within(
-        Duration::from_secs(2),
-        "the last frame equals the recount",
-        async || recount.compare(&subscriber.seen().last),
-    )
-    .await;
-    assert_eq!(subscriber.seen().closed, None);
+    recount.assert_seen_by(subscriber).await;
 }

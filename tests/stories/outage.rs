@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::{
-    Books, Database, Node, OwnPostgres, Recount, Requests, Subscriber, check_ledger, customers, eventually, seed,
-    within,
+    Books, Database, Node, OwnPostgres, Recount, Requests, Subscriber, check_ledger, customers, eventually, patient,
+    seed, within,
 };
 
 /// Load meanwhile.
@@ -33,10 +33,7 @@ async fn a_node_outlives_its_database() {
         Subscriber::connect(&node.client).await,
     ];
     let stop = CancellationToken::new();
-    let mut options = customers(&node, seed, ORDERS_PER_SECOND);
-    options.retry.max_attempts = 100;
-    options.retry.deadline = Duration::from_secs(60);
-    options.retry.repeat_refused = true;
+    let options = patient(customers(&node, seed, ORDERS_PER_SECOND));
     let load = Driver::new(options).unwrap().start(&stop);
 
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -67,13 +64,7 @@ async fn a_node_outlives_its_database() {
     let recount = Recount::read(&database).await;
     recount.assert_shown_by(&node).await;
     for subscriber in &subscribers {
-        within(
-            Duration::from_secs(2),
-            "the last frame equals the recount",
-            async || recount.compare(&subscriber.seen().last),
-        )
-        .await;
-        assert_eq!(subscriber.seen().closed, None);
+        recount.assert_seen_by(subscriber).await;
     }
     assert_nothing_restarted(&node).await;
     node.stop().await;

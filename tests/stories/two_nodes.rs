@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::{
-    Books, Database, Node, Recount, Requests, Subscriber, check_ledgers, customers, eventually, seed, within,
+    Books, Database, Node, Recount, Requests, Subscriber, check_ledgers, customers, eventually, seed,
 };
 
 /// Load on each node.
@@ -222,13 +222,7 @@ async fn assert_well(finished: &[Finished; 2], database: &Database, nodes: &[Nod
     let recount = Recount::read(database).await;
     for (node, subscriber) in nodes.iter().zip(subscribers) {
         recount.assert_shown_by(node).await;
-        within(
-            Duration::from_secs(2),
-            "the last frame equals the recount",
-            async || recount.compare(&subscriber.seen().last),
-        )
-        .await;
-        assert_eq!(subscriber.seen().closed, None);
+        recount.assert_seen_by(subscriber).await;
     }
     let books = Books::read(database).await;
     check_ledgers(&finished.each_ref().map(|finished| &finished.ledger), &books);

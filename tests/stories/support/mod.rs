@@ -45,6 +45,14 @@ macro_rules! on_both_engines {
 }
 pub(crate) use on_both_engines;
 
+/// Customers who come again, for a minute, until each order is acknowledged.
+pub fn patient(mut customers: Options) -> Options {
+    customers.retry.max_attempts = 100;
+    customers.retry.deadline = Duration::from_secs(60);
+    customers.retry.repeat_refused = true;
+    customers
+}
+
 /// Waits until a condition holds, or fails with what was waited for.
 pub async fn eventually<T>(what: &str, check: impl AsyncFnMut() -> Result<T, String>) -> T {
     within(DEADLINE, what, check).await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use super::{Database, Node, within};
+use super::{Database, Node, Subscriber, within};
 
 /// How soon after the last order each dashboard must equal the recount.
 pub const QUIET: Duration = Duration::from_secs(2);
@@ -36,6 +36,15 @@ impl Recount {
             self.compare(&shown.map_err(|error| error.to_string())?)
         })
         .await;
+    }
+
+    /// The last frame becomes what was recounted, and soon; the socket was never closed.
+    pub async fn assert_seen_by(&self, subscriber: &Subscriber) {
+        within(QUIET, "the last frame equals the recount", async || {
+            self.compare(&subscriber.seen().last)
+        })
+        .await;
+        assert_eq!(subscriber.seen().closed, None);
     }
 
     /// Compares with a dashboard as the node sends it. All orders must be of the last 30 days.
