@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::wire::order;
+use crate::support::wire::{ORDER, order};
 use crate::support::{
     Books, Database, Node, Subscriber, Wire, broken_promises, customers, eventually, on_both_engines, seed,
 };
@@ -18,8 +18,6 @@ const ORDERS_PER_SECOND: f64 = 800.0;
 const STOPS: usize = 6;
 /// Acknowledged orders before each stop.
 const WARM_UP: u64 = 150;
-/// What a client sends slowly.
-const ORDER: &[u8] = br#"{"drink":"latte","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00Z"}"#;
 /// A drain deadline for stories that wait for it.
 const SHORT_DRAIN: Duration = Duration::from_millis(1_500);
 /// What ends after the drain deadline: actors, the runtime, the process.

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use crate::support::wire::order;
+use crate::support::wire::{ORDER, order};
 use crate::support::{Books, Database, Node, Wire, on_both_engines};
 
-const ORDER: &[u8] = br#"{"drink":"latte","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00Z"}"#;
 const READ_DEADLINE: Duration = Duration::from_millis(600);
 /// What the node may take longer on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);

@@ -8,6 +8,9 @@ use tokio::net::TcpStream;
 
 use super::{DEADLINE, Node};
 
+/// An order that any node takes.
+pub const ORDER: &[u8] = br#"{"drink":"latte","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00Z"}"#;
+
 /// An answer as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
