@@ -19,7 +19,7 @@ readonly PORT_COUNT=12000
 
 process_state() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 1; }
 
-# Data lives in the home, or where keep_data_in had to put it.
+# Data lives in the home, or where make_data_dir had to put it.
 data_dir() { readlink -f "$service_dir/data"; }
 
 # Prints the pid if it is still our server: the same program, given this very data folder.
@@ -33,14 +33,38 @@ running_pid() {
     printf '%s\n' "$pid"
 }
 
-# keep_data_in ACCOUNT: makes an empty data folder that the account owns and can reach.
-keep_data_in() {
-    local owner=$1 folder=$service_dir/data
+# Servers do not run as root, and PostgreSQL refuses to: root lends them the account of their package, else nobody.
+account() {
+    if ! is_root; then
+        id -un
+    elif id "$service" >/dev/null 2>&1; then
+        echo "$service"
+    else
+        echo nobody
+    fi
+}
+
+# Sets $drop to the words that put a command under that account.
+drop_root() {
+    drop=()
+    if is_root; then drop=(setpriv --reuid="$(account)" --regid="$(id -g "$(account)")" --init-groups --); fi
+}
+
+as_account() {
+    local drop
+    drop_root
+    "${drop[@]}" "$@"
+}
+
+# Makes an empty data folder that the account owns and can reach.
+make_data_dir() {
+    local owner folder=$service_dir/data
+    owner=$(account)
     remove_data
     mkdir -p "$folder"
-    if [ "$owner" != "$(id -un)" ]; then
+    if is_root; then
         chown "$owner" "$folder"
-        if ! (cd / && setpriv --reuid="$owner" --regid="$(id -g "$owner")" --init-groups -- test -w "$folder"); then
+        if ! (cd / && as_account test -w "$folder"); then
             rmdir "$folder"
             folder=$(mktemp -d "/tmp/coffee-rt-$service.XXXXXXXX")
             chown "$owner" "$folder"

@@ -1,7 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # PostgreSQL for tests and trials: durable like production (fsync on), reachable from loopback only, no password there.
-# The functions that start with
-# service_ are what ../instance.sh calls.
+# The functions that start with service_ are what ../instance.sh calls.
 
 service_program=postgres
 service_stop_signal=INT # "fast" shutdown: ends sessions, then writes a checkpoint
@@ -41,23 +40,8 @@ install_without_cluster() {
     )
 }
 
-# PostgreSQL refuses to run as root, so root lends it an unprivileged account.
-account() { if id postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi; }
-
-# Sets $drop to the words that put a command under that account.
-drop_root() {
-    drop=()
-    if is_root; then drop=(setpriv --reuid="$(account)" --regid="$(id -g "$(account)")" --init-groups --); fi
-}
-
-as_account() {
-    local drop
-    drop_root
-    "${drop[@]}" "$@"
-}
-
 service_prepare() {
-    if is_root; then keep_data_in "$(account)"; else keep_data_in "$(id -un)"; fi
+    make_data_dir
     say "postgres: creating a database cluster in $(data_dir)"
     in_data_dir initdb --username="$superuser" --auth=trust --encoding=UTF8 --locale=C --no-instructions \
         >>"$service_dir/log" 2>&1 || failed_start "initdb failed"
