@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Benchmarks of a release build against a private PostgreSQL. Arguments go to the benchmark: deploy/local/bench.sh --help
+# Benchmarks of a release build against private services. Arguments go to the benchmark: deploy/local/bench.sh --help
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 cargo build --release --workspace
 deploy/local/services install wrk
-exec deploy/local/with-services.sh postgres -- target/release/coffee-rt-bench "$@"
+exec deploy/local/with-services.sh postgres redis -- target/release/coffee-rt-bench "$@"

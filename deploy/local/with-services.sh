@@ -27,6 +27,6 @@ trap 'exit 129' HUP
 
 "$services" up "${names[@]}" --home "$home"
 eval "$("$services" env --home "$home")"
-# Tests choose their own store; a node that one of them starts must not find ours by accident.
-unset DATABASE_URL
+# Tests choose their own servers; a node that one of them starts must not find ours by accident.
+unset DATABASE_URL REDIS_URL
 "$@"
