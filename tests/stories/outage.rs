@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::{
-    Books, Database, Node, OwnPostgres, Recount, Requests, Subscriber, check_ledger, customers, eventually, patient,
+    Books, Database, Node, OwnService, Recount, Requests, Subscriber, check_ledger, customers, eventually, patient,
     seed, within,
 };
 
@@ -25,7 +25,7 @@ const ORDER: &str = r#"{"drink":"latte","store":"uptown","price":4.50,"timestamp
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_outlives_its_database() {
     let seed = seed();
-    let server = OwnPostgres::up().await;
+    let server = OwnService::up("postgres").await;
     let database = Database::at(&server.url);
     let node = Node::start(&database).await;
     let subscribers = [
@@ -72,7 +72,7 @@ async fn a_node_outlives_its_database() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_waits_for_its_database() {
-    let server = OwnPostgres::up().await;
+    let server = OwnService::up("postgres").await;
     server.stop().await;
     let database = Database::at(&server.url);
     let node = Node::spawn(&database, "127.0.0.1:0", &[]).await;
@@ -114,7 +114,7 @@ async fn until_not_ready(node: &Node) {
     .await;
 }
 
-async fn come_back(server: &OwnPostgres, node: &Node, after: &str) {
+async fn come_back(server: &OwnService, node: &Node, after: &str) {
     server.start().await;
     let began = Instant::now();
     within(RECOVERY_LIMIT, "the node is ready again", async || {

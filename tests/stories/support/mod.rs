@@ -5,7 +5,7 @@ mod store_support;
 
 mod books;
 mod node;
-mod own_postgres;
+mod own_service;
 mod proxy;
 mod recount;
 mod requests;
@@ -18,7 +18,7 @@ use coffee_rt::load::{Arrivals, Options, Pace};
 
 pub use books::{Books, broken_promises, check_ledger, check_ledgers};
 pub use node::{Database, Node};
-pub use own_postgres::OwnPostgres;
+pub use own_service::OwnService;
 pub use proxy::Proxy;
 pub use recount::Recount;
 pub use requests::Requests;

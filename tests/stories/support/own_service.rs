@@ -1,25 +1,34 @@
-//! A PostgreSQL of a story's own, to be stopped and killed; gone with it, also where the story fails.
+//! A PostgreSQL or Redis of a story's own, to be stopped and killed; gone with it, also where the story fails.
 
 use std::path::Path;
 use std::process::Command;
 
 /// The server and its data.
-pub struct OwnPostgres {
+pub struct OwnService {
     home: tempfile::TempDir,
-    /// Its database for a node.
+    /// As `deploy/local/services` calls it.
+    name: &'static str,
+    /// What a node is given to find it.
     pub url: String,
 }
 
-impl OwnPostgres {
-    pub async fn up() -> Self {
+impl OwnService {
+    pub async fn up(name: &'static str) -> Self {
+        let variable = match name {
+            "postgres" => "DATABASE_URL",
+            "redis" => "REDIS_URL",
+            _ => panic!("no variable is known for {name}"),
+        };
         let mut server = Self {
             home: tempfile::tempdir().unwrap(),
+            name,
             url: String::new(),
         };
         server.tell("up", true).await;
         let env = server.tell("env", false).await;
-        let url = env.lines().find_map(|line| line.strip_prefix("export DATABASE_URL="));
-        url.unwrap_or_else(|| panic!("no DATABASE_URL in {env}"))
+        let export = format!("export {variable}=");
+        let url = env.lines().find_map(|line| line.strip_prefix(&export));
+        url.unwrap_or_else(|| panic!("no {variable} in {env}"))
             .clone_into(&mut server.url);
         server
     }
@@ -39,24 +48,24 @@ impl OwnPostgres {
     }
 
     async fn tell(&self, command: &'static str, named: bool) -> String {
-        let home = self.home.path().to_owned();
-        let told = tokio::task::spawn_blocking(move || services(&home, command, named));
+        let (home, name) = (self.home.path().to_owned(), named.then_some(self.name));
+        let told = tokio::task::spawn_blocking(move || services(&home, command, name));
         told.await.unwrap().unwrap()
     }
 }
 
-impl Drop for OwnPostgres {
+impl Drop for OwnService {
     fn drop(&mut self) {
-        if let Err(error) = services(self.home.path(), "down", false) {
-            eprintln!("a PostgreSQL stays behind: {error}");
+        if let Err(error) = services(self.home.path(), "down", None) {
+            eprintln!("a server of {} stays behind: {error}", self.name);
         }
     }
 }
 
-fn services(home: &Path, command: &str, named: bool) -> Result<String, String> {
+fn services(home: &Path, command: &str, name: Option<&str>) -> Result<String, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/local/services");
     let mut services = Command::new(script);
-    services.arg(command).args(named.then_some("postgres"));
+    services.arg(command).args(name);
     let output = services.arg("--home").arg(home).output().map_err(|e| e.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
