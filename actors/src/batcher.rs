@@ -1,9 +1,10 @@
 //! Batcher: group commit. One transaction is in flight; what arrives meanwhile forms the next one.
 //!
-//! Upstream: [`crate::ingest::Ingest`]. Downstream: a [`ShardWriter`], then the deltas' receivers.
-//! A crash loses the tickets it holds. The commit under way goes on in the writer; the next generation claims the shard,
-//! which waits for it. Senders hand their orders in again and get the ids of those that were stored. The delta of such a
-//! commit is never sent: aggregators see the gap in the sequence and read the store.
+//! Upstream: [`crate::ingest::Ingest`], or a [`crate::reader::Reader`]. Downstream: a [`ShardWriter`], then the deltas'
+//! receivers.
+//! A crash loses the consignments it holds. The commit under way goes on in the writer; the next generation claims the
+//! shard, which waits for it. Senders hand their orders in again and get the ids of those that were stored. The delta of
+//! such a commit is never sent: aggregators see the gap in the sequence and read the store.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,33 +14,36 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
+use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS};
 use crate::deltas::Deltas;
 use crate::domain::{Order, OrderBatch};
 use crate::drill;
 use crate::ports::{Claim, Delta, DeltaContent, Outcome, Receipt, ShardWriter, StoreError};
 use crate::supervision::{Address, Failure, Worker};
 use crate::telemetry::BatchMetrics;
-use crate::ticket::{Acknowledged, Refusal, Ticket};
+use crate::ticket::{Acknowledged, Answer, Consignment, Refusal, Ticket};
 
 /// The most orders of one transaction.
 pub const MAX_BATCH_ORDERS: usize = 1_000;
-/// How long a batch is tried again while the store is away; then its orders are answered 503.
-pub const RETRY_BATCH_MS: u64 = 3_000;
-/// The first pause before trying an absent store again; doubled each time.
-pub const RETRY_PAUSE_MIN_MS: u64 = 5;
-/// The longest such pause.
-pub const RETRY_PAUSE_MAX_MS: u64 = 500;
 
 /// What a batcher can be told.
-pub enum BatcherMsg {
+pub enum BatcherMsg<C> {
     /// Store this order.
-    Accept(Ticket),
+    Accept(C),
+    /// Store these orders.
+    AcceptAll(Vec<C>),
     /// The claim it asked for.
     Claimed(Result<Claim, StoreError>),
     /// The commit it began has ended.
     Committed(Result<Receipt, StoreError>),
     /// The pause is over.
     Resume,
+}
+
+impl From<Ticket> for BatcherMsg<Ticket> {
+    fn from(ticket: Ticket) -> Self {
+        Self::Accept(ticket)
+    }
 }
 
 /// What a batcher starts from.
@@ -56,31 +60,30 @@ pub struct BatcherArgs {
 }
 
 /// Commits orders in groups.
-pub struct Batcher {
-    me: Address<BatcherMsg>,
+pub struct Batcher<C: Consignment> {
+    me: Address<BatcherMsg<C>>,
     args: BatcherArgs,
     claim: Option<Claim>,
     /// Whether a claim, a commit or a pause is under way: exactly one message will end it.
     busy: bool,
-    waiting: Vec<Ticket>,
-    in_flight: Option<InFlight>,
-    pause: Duration,
-    /// Since when the store has not answered.
-    away_since: Option<Instant>,
+    waiting: Vec<C>,
+    in_flight: Option<InFlight<C>>,
+    /// The most orders of the next batch: fewer while the one that the store refuses is looked for.
+    batch_limit: usize,
+    backoff: Backoff,
 }
 
 /// A batch and who waits for it.
-struct InFlight {
+struct InFlight<C> {
     batch: Arc<OrderBatch>,
-    tickets: Vec<Ticket>,
+    waiting: Vec<C>,
 }
 
-impl Worker for Batcher {
-    type Msg = BatcherMsg;
+impl<C: Consignment> Worker for Batcher<C> {
+    type Msg = BatcherMsg<C>;
     type Args = BatcherArgs;
 
-    async fn start(args: BatcherArgs, me: Address<BatcherMsg>) -> Result<Self, Failure> {
-        let pause = Duration::from_millis(RETRY_PAUSE_MIN_MS);
+    async fn start(args: BatcherArgs, me: Address<Self::Msg>) -> Result<Self, Failure> {
         let mut batcher = Self {
             me,
             args,
@@ -88,16 +91,17 @@ impl Worker for Batcher {
             busy: false,
             waiting: Vec::new(),
             in_flight: None,
-            pause,
-            away_since: None,
+            batch_limit: MAX_BATCH_ORDERS,
+            backoff: Backoff::default(),
         };
         batcher.begin_claim();
         Ok(batcher)
     }
 
-    async fn handle(&mut self, message: BatcherMsg) -> Result<(), Failure> {
+    async fn handle(&mut self, message: Self::Msg) -> Result<(), Failure> {
         match message {
-            BatcherMsg::Accept(ticket) => self.accept(ticket),
+            BatcherMsg::Accept(consignment) => self.accept(consignment),
+            BatcherMsg::AcceptAll(consignments) => consignments.into_iter().for_each(|one| self.accept(one)),
             BatcherMsg::Claimed(Ok(claim)) => {
                 self.busy = false;
                 self.claim = Some(claim);
@@ -110,6 +114,11 @@ impl Worker for Batcher {
             BatcherMsg::Committed(Ok(receipt)) => {
                 self.busy = false;
                 self.store_answers();
+                self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH_ORDERS);
+                self.claim = self.claim.map(|claim| Claim {
+                    seq: receipt.seq,
+                    ..claim
+                });
                 // The next commit first: what is woken by the answers would go before it.
                 let settled = self.in_flight.take();
                 self.proceed();
@@ -142,7 +151,7 @@ impl Worker for Batcher {
                     let settled = self.in_flight.take();
                     self.settle(settled, &receipt);
                 }
-                Err(StoreError::Refused(reason)) => self.refuse_batch(&Refusal::Rejected(reason)),
+                Err(StoreError::Refused(reason)) => self.refused(reason),
                 Err(_) => tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MIN_MS)).await,
             }
         }
@@ -150,22 +159,13 @@ impl Worker for Batcher {
     }
 }
 
-impl Batcher {
-    fn accept(&mut self, ticket: Ticket) {
-        if drill::acknowledge_before_commit() {
-            let Ticket { order, permit, reply } = ticket;
-            let _ = reply.send(Ok(Acknowledged::Stored { id: 0 }));
-            self.waiting.push(Ticket {
-                order,
-                permit,
-                reply: tokio::sync::oneshot::channel().0,
-            });
-        } else if self.is_away() {
-            let _ = ticket
-                .reply
-                .send(Err(Refusal::StoreAway("it has not answered for a while".to_owned())));
+impl<C: Consignment> Batcher<C> {
+    fn accept(&mut self, consignment: C) {
+        if !C::PATIENT && self.backoff.is_away() {
+            let refusal = Refusal::StoreAway("it has not answered for a while".to_owned());
+            C::answer(vec![(consignment, Err(refusal))]);
         } else {
-            self.waiting.push(ticket);
+            self.waiting.push(consignment);
         }
     }
 
@@ -187,16 +187,16 @@ impl Batcher {
         if self.in_flight.is_some() || self.waiting.is_empty() {
             return;
         }
-        let rest = self.waiting.split_off(self.waiting.len().min(MAX_BATCH_ORDERS));
-        let tickets = std::mem::replace(&mut self.waiting, rest);
+        let rest = self.waiting.split_off(self.waiting.len().min(self.batch_limit));
+        let waiting = std::mem::replace(&mut self.waiting, rest);
         let batch = Arc::new(OrderBatch::build(
-            tickets.iter().map(|ticket| to_store(&ticket.order)).collect(),
+            waiting.iter().map(|one| to_store(one.order())).collect(),
         ));
         self.args
             .metrics
             .batch_orders
             .observe(f64::from(u32::try_from(batch.orders().len()).unwrap_or(u32::MAX)));
-        self.in_flight = Some(InFlight { batch, tickets });
+        self.in_flight = Some(InFlight { batch, waiting });
     }
 
     fn begin_claim(&mut self) {
@@ -211,6 +211,9 @@ impl Batcher {
     fn begin_commit(&mut self, claim: Claim) {
         let Some(in_flight) = &self.in_flight else { return };
         self.busy = true;
+        if drill::delta_before_commit() {
+            self.args.deltas.send(unearned_delta(claim, &in_flight.batch));
+        }
         let (writer, me, batch) = (self.args.writer.clone(), self.me.clone(), in_flight.batch.clone());
         let timer = self.args.metrics.commit_seconds.start_timer();
         tokio::spawn(async move {
@@ -221,7 +224,7 @@ impl Batcher {
     }
 
     /// Tells the world about a commit: aggregators first, so that what is acknowledged is about to be shown.
-    fn settle(&mut self, settled: Option<InFlight>, receipt: &Receipt) {
+    fn settle(&mut self, settled: Option<InFlight<C>>, receipt: &Receipt) {
         let (Some(claim), Some(settled)) = (self.claim, settled) else {
             return;
         };
@@ -233,12 +236,14 @@ impl Batcher {
             content: Some(content),
         });
         let mut undecided = Vec::new();
-        for ticket in settled.tickets {
-            match answer_of(&ticket.order, &settled.batch, &receipt.outcomes) {
-                Some(answer) => drop(ticket.reply.send(answer)),
-                None => undecided.push(ticket),
+        let mut decided = Vec::with_capacity(settled.waiting.len());
+        for one in settled.waiting {
+            match answer_of(one.order(), &settled.batch, &receipt.outcomes) {
+                Some(answer) => decided.push((one, answer)),
+                None => undecided.push(one),
             }
         }
+        C::answer(decided);
         self.waiting.splice(..0, undecided);
     }
 
@@ -246,8 +251,7 @@ impl Batcher {
         match error {
             StoreError::Refused(reason) => {
                 self.busy = false;
-                tracing::error!(reason, "the store refuses a batch");
-                self.refuse_batch(&Refusal::Rejected(reason));
+                self.refused(reason);
             }
             // Two writers that fight for one shard must not do it as fast as they can.
             StoreError::Fenced => {
@@ -261,12 +265,28 @@ impl Batcher {
         }
     }
 
+    /// One bad order must not take the rest of its batch with it: halves are tried, until it stands alone.
+    fn refused(&mut self, reason: String) {
+        match self.in_flight.take() {
+            Some(refused) if refused.waiting.len() > 1 => {
+                self.batch_limit = refused.waiting.len() / 2;
+                self.waiting.splice(..0, refused.waiting);
+            }
+            refused => {
+                tracing::error!(reason, "the store refuses an order");
+                self.in_flight = refused;
+                self.refuse_batch(&Refusal::Rejected(reason));
+                self.batch_limit = MAX_BATCH_ORDERS;
+            }
+        }
+    }
+
     /// Pauses before the store is tried again, and answers those who have waited long enough.
     fn back_off(&mut self, error: &StoreError) {
-        tracing::debug!(%error, pause_ms = self.pause.as_millis(), "the store is away, trying again");
-        self.away_since.get_or_insert_with(Instant::now);
+        tracing::debug!(%error, "the store is away, trying again");
+        self.backoff.absent();
         self.args.ready.store(false, Ordering::Relaxed);
-        if self.is_away() {
+        if !C::PATIENT && self.backoff.is_away() {
             self.refuse_all(&Refusal::StoreAway(error.to_string()));
         }
         self.pause();
@@ -274,42 +294,27 @@ impl Batcher {
 
     /// Resumes after a while, later each time.
     fn pause(&mut self) {
-        let (me, pause) = (self.me.clone(), self.pause);
-        self.pause = (self.pause * 2).min(Duration::from_millis(RETRY_PAUSE_MAX_MS));
+        let (me, pause) = (self.me.clone(), self.backoff.next_pause());
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;
             let _ = me.send(BatcherMsg::Resume);
         });
     }
 
-    /// Whether the store has been away for so long that orders are refused rather than kept waiting.
-    fn is_away(&self) -> bool {
-        self.away_since
-            .is_some_and(|since| since.elapsed() >= Duration::from_millis(RETRY_BATCH_MS))
-    }
-
     fn store_answers(&mut self) {
-        self.pause = Duration::from_millis(RETRY_PAUSE_MIN_MS);
-        self.away_since = None;
+        self.backoff.answers();
         self.args.ready.store(true, Ordering::Relaxed);
     }
 
     fn refuse_batch(&mut self, refusal: &Refusal) {
-        for ticket in self
-            .in_flight
-            .take()
-            .into_iter()
-            .flat_map(|in_flight| in_flight.tickets)
-        {
-            let _ = ticket.reply.send(Err(refusal.clone()));
-        }
+        let refused = self.in_flight.take().into_iter().flat_map(|batch| batch.waiting);
+        C::answer(refused.map(|one| (one, Err(refusal.clone()))).collect());
     }
 
     fn refuse_all(&mut self, refusal: &Refusal) {
         self.refuse_batch(refusal);
-        for ticket in self.waiting.drain(..) {
-            let _ = ticket.reply.send(Err(refusal.clone()));
-        }
+        let refused = self.waiting.drain(..).map(|one| (one, Err(refusal.clone())));
+        C::answer(refused.collect());
     }
 }
 
@@ -330,8 +335,18 @@ fn to_store(order: &Arc<Order>) -> Arc<Order> {
     })
 }
 
+/// The drill: the delta of a commit that has not been made.
+fn unearned_delta(claim: Claim, batch: &OrderBatch) -> Delta {
+    let outcomes = vec![Outcome::Stored { id: 0 }; batch.orders().len()];
+    Delta {
+        shard: claim.shard,
+        seq: claim.seq + 1,
+        content: Some(DeltaContent::of_commit(batch.orders(), &outcomes)),
+    }
+}
+
 /// What the outcomes mean for an order of the batch; none where they do not decide it.
-fn answer_of(order: &Order, batch: &OrderBatch, outcomes: &[Outcome]) -> Option<Result<Acknowledged, Refusal>> {
+fn answer_of(order: &Order, batch: &OrderBatch, outcomes: &[Outcome]) -> Option<Answer> {
     let found = batch
         .position(order.message_id)
         .and_then(|at| Some((batch.orders().get(at)?, outcomes.get(at)?)));

@@ -33,10 +33,16 @@ impl Credit {
         self.permits.clone().try_acquire_owned().ok().map(Permit)
     }
 
+    /// Permits that are left.
+    #[must_use]
+    pub fn available(&self) -> usize {
+        self.permits.available_permits()
+    }
+
     /// Permits taken.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.limit.saturating_sub(self.permits.available_permits())
+        self.limit.saturating_sub(self.available())
     }
 
     /// Shows this credit as a worker's load.

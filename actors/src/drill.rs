@@ -19,6 +19,18 @@ pub fn count_conflicts() -> bool {
     is_chosen("count-conflicts")
 }
 
+/// Acknowledge a log's entries when they are read: what is not yet stored is lost in a crash.
+#[must_use]
+pub fn settle_before_commit() -> bool {
+    is_chosen("settle-before-commit")
+}
+
+/// Tell a commit before it is made: dashboards show what may never be stored.
+#[must_use]
+pub fn delta_before_commit() -> bool {
+    is_chosen("delta-before-commit")
+}
+
 #[cfg(feature = "fault-drills")]
 fn is_chosen(drill: &str) -> bool {
     static CHOSEN: std::sync::LazyLock<Option<String>> =

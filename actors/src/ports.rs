@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Cents, Item, Order, OrderBatch, StoredOrder};
 
+mod log;
+
+pub use log::{Durability, Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, Poison, PoisonReason};
+
 /// How many of the last stored orders a dashboard shows.
 pub const RECENT_ORDERS: usize = 10;
 /// How far back the most popular drinks are counted.

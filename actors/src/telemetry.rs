@@ -1,19 +1,21 @@
 //! What actors count, as Prometheus metrics. They are made once for a node and outlive each generation.
 
 use prometheus::{
-    CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, exponential_buckets,
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, exponential_buckets,
 };
 
 use crate::domain::Cents;
-use crate::ports::DeltaContent;
+use crate::ports::{DeltaContent, LogStatus, PoisonReason};
 
 /// All metrics of the actors.
 #[derive(Clone)]
 pub struct Telemetry {
-    batch_orders: Histogram,
-    commit_seconds: Histogram,
+    batch_orders: HistogramVec,
+    commit_seconds: HistogramVec,
     orders_created: IntCounterVec,
     order_value: CounterVec,
+    logs: LogVecs,
     /// Of the aggregator.
     pub aggregator: AggregatorMetrics,
     /// Of the fan-out.
@@ -32,6 +34,56 @@ pub struct BatchMetrics {
     pub commit_seconds: Histogram,
     orders_created: IntCounterVec,
     order_value: CounterVec,
+}
+
+/// The metrics of all versions' logs.
+#[derive(Clone)]
+struct LogVecs {
+    append_orders: HistogramVec,
+    append_seconds: HistogramVec,
+    read_entries: IntCounterVec,
+    positions_lost: IntCounterVec,
+    buried: IntCounterVec,
+    backlog: IntGaugeVec,
+    lag: IntGaugeVec,
+    pending: IntGaugeVec,
+    dead_letters: IntGaugeVec,
+    claimed: IntCounterVec,
+    connection: IntCounterVec,
+}
+
+/// What an appender counts.
+#[derive(Clone)]
+pub struct AppendMetrics {
+    /// Orders in each append.
+    pub append_orders: Histogram,
+    /// Seconds from handing orders to the log to its answer.
+    pub append_seconds: Histogram,
+}
+
+/// What a reader counts.
+#[derive(Clone)]
+pub struct ReadMetrics {
+    /// Entries taken in hand, repeated deliveries included.
+    pub read_entries: IntCounter,
+    /// How often the log had lost its readers' position.
+    pub positions_lost: IntCounter,
+    buried: IntCounterVec,
+    version: &'static str,
+}
+
+/// What a log watch counts.
+#[derive(Clone)]
+pub struct LogMetrics {
+    backlog: IntGauge,
+    lag: IntGauge,
+    pending: IntGauge,
+    dead_letters: IntGauge,
+    claimed: IntCounter,
+    /// How often the log came.
+    pub connected: IntCounter,
+    /// How often it went.
+    pub failed: IntCounter,
 }
 
 /// What an aggregator counts.
@@ -69,11 +121,12 @@ impl Telemetry {
             let histogram = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
             registry.register(Box::new(histogram.clone())).map(|()| histogram)
         };
+        let by_version =
+            |name: &str, help: &str, buckets: Vec<f64>| histograms_by_version(registry, name, help, buckets);
         let counters = |name: &str, help: &str, labels: &[&str]| {
             let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(counters.clone())).map(|()| counters)
         };
-        let seconds = || exponential_buckets(0.000_25, 2.0, 16);
         let value = CounterVec::new(
             Opts::new("order_value_total", "Amount of the orders stored"),
             &["store"],
@@ -89,18 +142,15 @@ impl Telemetry {
             registry.register(Box::new(counter.clone())).map(|()| counter)
         };
         Ok(Self {
-            batch_orders: histogram(
-                "coffee_rt_batch_orders",
-                "Orders in a batch",
-                exponential_buckets(1.0, 2.0, 11)?,
-            )?,
-            commit_seconds: histogram(
+            batch_orders: by_version("coffee_rt_batch_orders", "Orders in a batch", sizes()?)?,
+            commit_seconds: by_version(
                 "coffee_rt_commit_seconds",
                 "Time the store takes for a batch",
                 seconds()?,
             )?,
             orders_created: counters("orders_created_total", "Orders stored", &["drink", "store", "version"])?,
             order_value: value,
+            logs: LogVecs::register(registry)?,
             aggregator: AggregatorMetrics {
                 hydrations: single(
                     "coffee_rt_view_hydrations_total",
@@ -127,12 +177,142 @@ impl Telemetry {
     pub fn batches(&self, version: &'static str) -> BatchMetrics {
         BatchMetrics {
             version,
-            batch_orders: self.batch_orders.clone(),
-            commit_seconds: self.commit_seconds.clone(),
+            batch_orders: self.batch_orders.with_label_values(&[version]),
+            commit_seconds: self.commit_seconds.with_label_values(&[version]),
             orders_created: self.orders_created.clone(),
             order_value: self.order_value.clone(),
         }
     }
+
+    /// What the appender of a version counts.
+    #[must_use]
+    pub fn appends(&self, version: &'static str) -> AppendMetrics {
+        AppendMetrics {
+            append_orders: self.logs.append_orders.with_label_values(&[version]),
+            append_seconds: self.logs.append_seconds.with_label_values(&[version]),
+        }
+    }
+
+    /// What the readers of a version count.
+    #[must_use]
+    pub fn reads(&self, version: &'static str) -> ReadMetrics {
+        for reason in PoisonReason::ALL {
+            self.logs.buried.with_label_values(&[reason.name(), version]);
+        }
+        ReadMetrics {
+            read_entries: self.logs.read_entries.with_label_values(&[version]),
+            positions_lost: self.logs.positions_lost.with_label_values(&[version]),
+            buried: self.logs.buried.clone(),
+            version,
+        }
+    }
+
+    /// What the log watch of a version counts.
+    #[must_use]
+    pub fn log(&self, version: &'static str) -> LogMetrics {
+        LogMetrics {
+            backlog: self.logs.backlog.with_label_values(&[version]),
+            lag: self.logs.lag.with_label_values(&[version]),
+            pending: self.logs.pending.with_label_values(&[version]),
+            dead_letters: self.logs.dead_letters.with_label_values(&[version]),
+            claimed: self.logs.claimed.with_label_values(&[version]),
+            connected: self.logs.connection.with_label_values(&["connected"]),
+            failed: self.logs.connection.with_label_values(&["failed"]),
+        }
+    }
+}
+
+impl ReadMetrics {
+    /// Counts an entry moved to the dead letters.
+    pub fn buried(&self, reason: PoisonReason) {
+        self.buried.with_label_values(&[reason.name(), self.version]).inc();
+    }
+}
+
+impl LogMetrics {
+    /// Shows how the log is.
+    pub fn show(&self, status: &LogStatus) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.backlog.set(gauge(status.backlog));
+        // -1 where the log cannot tell: 0 would say that all is read.
+        self.lag.set(status.lag.map_or(-1, gauge));
+        self.pending.set(gauge(status.pending));
+        self.dead_letters.set(gauge(status.dead_letters));
+        self.claimed.inc_by(status.claimed);
+    }
+}
+
+impl LogVecs {
+    fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone())).map(|()| counters)
+        };
+        let gauges = |name: &str, help: &str| {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), &["version"])?;
+            registry.register(Box::new(gauges.clone())).map(|()| gauges)
+        };
+        Ok(Self {
+            append_orders: histograms_by_version(registry, "coffee_rt_append_orders", "Orders in an append", sizes()?)?,
+            append_seconds: histograms_by_version(
+                registry,
+                "coffee_rt_append_seconds",
+                "Time the log takes for an append",
+                seconds()?,
+            )?,
+            read_entries: counters(
+                "coffee_rt_log_read_total",
+                "Entries read from the log, repeated deliveries included",
+                &["version"],
+            )?,
+            positions_lost: counters(
+                "coffee_rt_log_positions_lost_total",
+                "Times the log had lost its readers' position",
+                &["version"],
+            )?,
+            buried: counters(
+                "coffee_rt_dead_letters_total",
+                "Entries that cannot be stored, moved to the dead letters",
+                &["reason", "version"],
+            )?,
+            backlog: gauges("coffee_rt_log_backlog_orders", "Entries in the log")?,
+            lag: gauges(
+                "coffee_rt_log_lag_orders",
+                "Entries that no reader has seen; -1 where unknown",
+            )?,
+            pending: gauges(
+                "coffee_rt_log_pending_orders",
+                "Entries read and not acknowledged, over all nodes",
+            )?,
+            dead_letters: gauges("coffee_rt_dead_letters", "Entries in the dead letters")?,
+            claimed: counters(
+                "coffee_rt_log_claimed_total",
+                "Entries taken over from dead nodes",
+                &["version"],
+            )?,
+            connection: counters("redis_connection_status_total", "Times Redis came or went", &["status"])?,
+        })
+    }
+}
+
+/// Bounds of batch sizes: 1 to 1,024 orders.
+fn sizes() -> prometheus::Result<Vec<f64>> {
+    exponential_buckets(1.0, 2.0, 11)
+}
+
+/// Bounds of times: 0.25 ms to 8 s.
+fn seconds() -> prometheus::Result<Vec<f64>> {
+    exponential_buckets(0.000_25, 2.0, 16)
+}
+
+fn histograms_by_version(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: Vec<f64>,
+) -> prometheus::Result<HistogramVec> {
+    let histograms = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), &["version"])?;
+    registry.register(Box::new(histograms.clone())).map(|()| histograms)
 }
 
 impl BatchMetrics {

@@ -17,7 +17,38 @@ pub struct Ticket {
     /// Given back when the ticket is dropped.
     pub permit: Permit,
     /// The answer.
-    pub reply: oneshot::Sender<Result<Acknowledged, Refusal>>,
+    pub reply: oneshot::Sender<Answer>,
+}
+
+/// What became of an order.
+pub type Answer = Result<Acknowledged, Refusal>;
+
+/// An order on its way to where it will be safe, and who waits for it.
+pub trait Consignment: Send + 'static {
+    /// Whether it is kept until an absent store is back. Others are answered that it is away.
+    const PATIENT: bool;
+
+    /// The order.
+    fn order(&self) -> &Arc<Order>;
+
+    /// Tells what became of orders.
+    fn answer(answered: Vec<(Self, Answer)>)
+    where
+        Self: Sized;
+}
+
+impl Consignment for Ticket {
+    const PATIENT: bool = false;
+
+    fn order(&self) -> &Arc<Order> {
+        &self.order
+    }
+
+    fn answer(answered: Vec<(Self, Answer)>) {
+        for (ticket, answer) in answered {
+            let _ = ticket.reply.send(answer);
+        }
+    }
 }
 
 /// An order that is safe.
@@ -28,6 +59,19 @@ pub enum Acknowledged {
         /// Given by the store.
         id: i64,
     },
+    /// In the log, to be stored soon.
+    Logged,
+}
+
+impl Acknowledged {
+    /// The id, where the order is in the store already.
+    #[must_use]
+    pub const fn id(self) -> Option<i64> {
+        match self {
+            Self::Stored { id } => Some(id),
+            Self::Logged => None,
+        }
+    }
 }
 
 /// An order that was not acknowledged.
@@ -39,6 +83,12 @@ pub enum Refusal {
     /// The store cannot be reached; whether this order was stored is unknown, and repeating it with its key is safe.
     #[error("the store is away: {0}")]
     StoreAway(String),
+    /// The log cannot be reached; as above.
+    #[error("the log is away: {0}")]
+    LogAway(String),
+    /// The log holds as many orders that are not stored yet as it may.
+    #[error("too many orders wait to be stored")]
+    BacklogFull,
     /// No answer within the deadline; as above.
     #[error("no answer within the deadline")]
     TooLate,

@@ -6,7 +6,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use coffee_rt_actors::batcher::RETRY_BATCH_MS;
+use coffee_rt_actors::backoff::RETRY_BATCH_MS;
 use coffee_rt_actors::domain::{Cents, Order};
 use coffee_rt_actors::supervision::Fault;
 use coffee_rt_actors::ticket::{Acknowledged, Refusal};
@@ -33,7 +33,7 @@ impl Node {
     }
 
     async fn placed(&self, order: &Order) -> i64 {
-        let Acknowledged::Stored { id } = self.desk.place(order.clone()).await.unwrap();
+        let id = self.desk.place(order.clone()).await.unwrap().id().unwrap();
         assert_eq!(self.store.id_of(order.message_id), Some(id));
         id
     }
@@ -53,14 +53,14 @@ async fn be_a_customer(desk: coffee_rt_actors::order_desk::OrderDesk, seed: u64)
     let mut acknowledged = Vec::new();
     for _ in 0..ORDERS_EACH {
         let order = new_order(&mut random);
-        let Acknowledged::Stored { id } = if random.random_ratio(1, 5) {
+        let answer = if random.random_ratio(1, 5) {
             let (one, other) = tokio::join!(desk.place(order.clone()), desk.place(order.clone()));
             assert_eq!(one, other, "twins");
             one.expect("an order failed")
         } else {
             desk.place(order.clone()).await.expect("an order failed")
         };
-        acknowledged.push((order, id));
+        acknowledged.push((order, answer.id().unwrap()));
         sleep(Duration::from_micros(random.random_range(0..8_000))).await;
     }
     acknowledged
@@ -294,7 +294,7 @@ async fn one_key_is_one_row_whatever_comes_with_it() {
     node.store.behave(|store| store.hold_commits = false);
     let mut ids = HashSet::new();
     for placing in same {
-        let Acknowledged::Stored { id } = placing.await.unwrap().unwrap();
+        let id = placing.await.unwrap().unwrap().id().unwrap();
         ids.insert(id);
     }
     assert_eq!(ids.len(), 1);

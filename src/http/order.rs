@@ -18,6 +18,7 @@ use super::body;
 use super::json;
 use super::problem::Problem;
 use super::recover::wrong_method;
+use crate::adapters::redis::STREAM;
 use crate::config::Version;
 
 /// The version whose orders are posted to a path.
@@ -31,7 +32,8 @@ pub(super) fn version_of(path: &str) -> Option<Version> {
 pub(super) async fn answer(app: &App, version: Version, request: Request<Incoming>) -> Response {
     let placed = async {
         let (desk, order) = read(app, version, request).await?;
-        place(desk, order).await
+        let acknowledged = desk.place(order.clone()).await?;
+        Ok(acknowledgement(version, &order, acknowledged))
     };
     placed.await.unwrap_or_else(Problem::into_response)
 }
@@ -55,16 +57,23 @@ async fn read(app: &App, version: Version, request: Request<Incoming>) -> Result
     Ok((desk, Arc::new(order)))
 }
 
-async fn place(desk: &OrderDesk, order: Arc<Order>) -> Result<Response, Problem> {
-    let Acknowledged::Stored { id } = desk.place(order.clone()).await?;
-    Ok(json(&Stored {
-        id,
-        drink: &order.drink,
-        store: &order.store,
-        price: order.price,
-        timestamp: order.at,
-        message_id: order.message_id,
-    }))
+fn acknowledgement(version: Version, order: &Order, acknowledged: Acknowledged) -> Response {
+    match acknowledged {
+        Acknowledged::Stored { id } => json(&Stored {
+            id,
+            drink: &order.drink,
+            store: &order.store,
+            price: order.price,
+            timestamp: order.at,
+            message_id: order.message_id,
+        }),
+        Acknowledged::Logged => json(&Logged {
+            status: "accepted",
+            version: version.name(),
+            stream: (version == Version::V2).then_some(STREAM),
+            message_id: order.message_id,
+        }),
+    }
 }
 
 /// The answer of v1.
@@ -75,6 +84,16 @@ struct Stored<'a> {
     store: &'a str,
     price: Cents,
     timestamp: Instant,
+    message_id: Uuid,
+}
+
+/// The answer of versions with a log.
+#[derive(Serialize)]
+struct Logged {
+    status: &'static str,
+    version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<&'static str>,
     message_id: Uuid,
 }
 

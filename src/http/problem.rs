@@ -102,6 +102,14 @@ impl From<Refusal> for Problem {
         let detail = refusal.to_string();
         match refusal {
             Refusal::Overloaded => Self::unavailable("overloaded", detail),
+            Refusal::BacklogFull => Self::unavailable("backlog-full", detail),
+            Refusal::LogAway(_) => {
+                tracing::debug!(detail, "order refused");
+                Self::unavailable(
+                    "log-away",
+                    "the log is away; repeating the order with the same Idempotency-Key is safe",
+                )
+            }
             Refusal::StoreAway(_) => {
                 tracing::debug!(detail, "order refused");
                 // The reason is for the operator's log and readyz, not for customers.

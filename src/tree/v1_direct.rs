@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use coffee_rt_actors::batcher::{Batcher, BatcherArgs, MAX_BATCH_ORDERS};
+use coffee_rt_actors::batcher::{Batcher, BatcherArgs, BatcherMsg, MAX_BATCH_ORDERS};
 use coffee_rt_actors::credit::Credit;
 use coffee_rt_actors::deltas::Deltas;
 use coffee_rt_actors::ingest::{Ingest, IngestArgs};
@@ -24,6 +24,7 @@ use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::ports::OrderStore;
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
 use coffee_rt_actors::telemetry::BatchMetrics;
+use coffee_rt_actors::ticket::Ticket;
 
 use crate::config::Version;
 
@@ -62,7 +63,7 @@ pub fn v1_direct(parts: V1Direct) -> (SupervisorSpec, OrderDesk, Vec<Arc<AtomicB
         metrics,
     } = parts;
     let (credit, ingest) = (Credit::new(credit_orders), Slot::default());
-    let slots: Arc<[Slot<_>]> = (0..batchers).map(|_| Slot::default()).collect();
+    let slots: Arc<[Slot<BatcherMsg<Ticket>>]> = (0..batchers).map(|_| Slot::default()).collect();
     let ready: Vec<Arc<AtomicBool>> = slots.iter().map(|_| Arc::default()).collect();
 
     let batcher = |(index, (slot, ready)): (usize, (&Slot<_>, &Arc<AtomicBool>))| {
@@ -72,11 +73,11 @@ pub fn v1_direct(parts: V1Direct) -> (SupervisorSpec, OrderDesk, Vec<Arc<AtomicB
             ready: ready.clone(),
             metrics: metrics.clone(),
         };
-        ChildSpec::worker::<Batcher>(format!("batcher-{index}"), args, slot.clone())
+        ChildSpec::worker::<Batcher<_>>(format!("batcher-{index}"), args, slot.clone())
     };
     let mut children: Vec<ChildSpec> = slots.iter().zip(&ready).enumerate().map(batcher).collect();
-    let routing = IngestArgs { batchers: slots };
-    children.push(ChildSpec::worker::<Ingest>("ingest", routing, ingest.clone()).with_load(credit.probe()));
+    let routing = IngestArgs { takers: slots };
+    children.push(ChildSpec::worker::<Ingest<_>>("ingest", routing, ingest.clone()).with_load(credit.probe()));
 
     let spec = SupervisorSpec {
         strategy: Strategy::OneForOne,

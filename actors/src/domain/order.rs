@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Cents, Instant, Item, Menu};
+use super::{Cents, Instant, InstantError, Item, Menu};
 
 /// A checked order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ struct Body<'a> {
     price: Option<&'a RawValue>,
     #[serde(borrow, default)]
     timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    message_id: Option<&'a RawValue>,
 }
 
 impl Order {
@@ -78,24 +80,37 @@ impl Order {
     /// [`OrderError::Malformed`] where the body is not JSON, else [`OrderError::Invalid`] with every bad field.
     pub fn from_json(body: &[u8], message_id: Uuid, menu: &Menu, now: Instant) -> Result<Self, OrderError> {
         let body = read_body(body)?;
-        let mut errors = Vec::new();
-        let mut keep = |field: &'static str, message: String| errors.push(FieldError { field, message });
-        let drink = on_menu(body.drink, "drink", &menu.drinks, &mut keep);
-        let store = on_menu(body.store, "store", &menu.stores, &mut keep);
-        let price = price(body.price).map_err(|message| keep("price", message)).ok();
-        let at = timestamp(body.timestamp, now)
-            .map_err(|message| keep("timestamp", message))
-            .ok();
-        match (drink, store, price, at) {
-            (Some(drink), Some(store), Some(price), Some(at)) => Ok(Self {
-                message_id,
-                drink,
-                store,
-                price,
-                at,
-            }),
-            _ => Err(OrderError::Invalid(errors)),
-        }
+        body.check(message_id, menu, |at| at.not_far_ahead_of(now))
+    }
+
+    /// Reads an order out of a log, as [`Self::to_record`] or another producer wrote it. Where that gave no `message_id`,
+    /// it is `minted`. The clock is not asked: what was acknowledged once must not become wrong by waiting.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    pub fn from_record(record: &[u8], minted: Uuid, menu: &Menu) -> Result<Self, OrderError> {
+        let body = read_body(record)?;
+        let message_id = match body.message_id {
+            None => minted,
+            Some(raw) => {
+                let message_id = text(Some(raw)).ok().and_then(|id| Uuid::parse_str(&id).ok());
+                message_id.ok_or_else(|| refuse("message_id", "must be a UUID"))?
+            }
+        };
+        body.check(message_id, menu, Ok)
+    }
+
+    /// The order as it stands in a log: the JSON of a request, with its `message_id`.
+    #[must_use]
+    pub fn to_record(&self) -> Vec<u8> {
+        let record = Record {
+            message_id: self.message_id,
+            drink: &self.drink,
+            store: &self.store,
+            price: self.price,
+            timestamp: self.at,
+        };
+        serde_json::to_vec(&record).unwrap_or_default()
     }
 
     /// Whether both are the same purchase: everything but the `message_id`.
@@ -113,6 +128,45 @@ impl Order {
             store: self.store.clone(),
             price: self.price,
             timestamp: self.at,
+        }
+    }
+}
+
+/// An order as it stands in a log.
+#[derive(Serialize)]
+struct Record<'a> {
+    message_id: Uuid,
+    drink: &'a str,
+    store: &'a str,
+    price: Cents,
+    timestamp: Instant,
+}
+
+impl Body<'_> {
+    /// Checks every field, and tells of every bad one.
+    fn check(
+        &self,
+        message_id: Uuid,
+        menu: &Menu,
+        check_time: impl FnOnce(Instant) -> Result<Instant, InstantError>,
+    ) -> Result<Order, OrderError> {
+        let mut errors = Vec::new();
+        let mut keep = |field: &'static str, message: String| errors.push(FieldError { field, message });
+        let drink = on_menu(self.drink, "drink", &menu.drinks, &mut keep);
+        let store = on_menu(self.store, "store", &menu.stores, &mut keep);
+        let price = price(self.price).map_err(|message| keep("price", message)).ok();
+        let at = timestamp(self.timestamp, check_time)
+            .map_err(|message| keep("timestamp", message))
+            .ok();
+        match (drink, store, price, at) {
+            (Some(drink), Some(store), Some(price), Some(at)) => Ok(Order {
+                message_id,
+                drink,
+                store,
+                price,
+                at,
+            }),
+            _ => Err(OrderError::Invalid(errors)),
         }
     }
 }
@@ -137,10 +191,15 @@ fn refuse_body(text: &str, error: &str) -> OrderError {
             } else {
                 "must be a JSON object with drink, store, price and timestamp".to_owned()
             };
-            OrderError::Invalid(vec![FieldError { field: "body", message }])
+            refuse("body", message)
         }
         Err(error) => OrderError::Malformed(error.to_string()),
     }
+}
+
+fn refuse(field: &'static str, message: impl Into<String>) -> OrderError {
+    let message = message.into();
+    OrderError::Invalid(vec![FieldError { field, message }])
 }
 
 fn text<'a>(raw: Option<&'a RawValue>) -> Result<Cow<'a, str>, String> {
@@ -180,9 +239,12 @@ fn price(raw: Option<&RawValue>) -> Result<Cents, String> {
     Cents::parse_price(&decimal).map_err(|error| error.to_string())
 }
 
-fn timestamp(raw: Option<&RawValue>, now: Instant) -> Result<Instant, String> {
+fn timestamp(
+    raw: Option<&RawValue>,
+    check_time: impl FnOnce(Instant) -> Result<Instant, InstantError>,
+) -> Result<Instant, String> {
     let text = text(raw)?;
-    let at = Instant::parse(&text).and_then(|at| at.not_far_ahead_of(now));
+    let at = Instant::parse(&text).and_then(check_time);
     at.map_err(|error| error.to_string())
 }
 
@@ -207,6 +269,40 @@ mod tests {
             order,
             read(r#"{"price":4.5,"drink":"l\u0061tte","timestamp":"2026-11-22T09:00:00","store":"uptown"}"#).unwrap()
         );
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written_whatever_the_clock_says() {
+        let mut order =
+            read(r#"{"drink":"latte","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00.123456Z"}"#)
+                .unwrap();
+        order.message_id = Uuid::from_u128(7);
+        order.at = Instant(NOON.0 + 86_400_000_000);
+        let record = order.to_record();
+        assert_eq!(Order::from_record(&record, Uuid::nil(), &Menu::default()), Ok(order));
+    }
+
+    #[test]
+    fn records_of_other_producers_get_a_minted_id_and_are_checked() {
+        let from = |record: &str| Order::from_record(record.as_bytes(), Uuid::from_u128(9), &Menu::default());
+        let plain = r#"{"drink":"latte","store":"uptown","price":"4.50","timestamp":"2026-11-22T09:00:00"}"#;
+        assert_eq!(from(plain).unwrap().message_id, Uuid::from_u128(9));
+        for (record, want) in [
+            (
+                plain.replace("latte", "tea"),
+                "drink must be one of cappuccino, americano, latte",
+            ),
+            (
+                plain.replacen('{', r#"{"message_id":7,"#, 1),
+                "message_id must be a UUID",
+            ),
+            (
+                plain.replacen('{', r#"{"message_id":"x","#, 1),
+                "message_id must be a UUID",
+            ),
+        ] {
+            assert_eq!(from(&record).unwrap_err().to_string(), want);
+        }
     }
 
     #[test]

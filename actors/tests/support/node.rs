@@ -60,7 +60,7 @@ impl Node {
                 deltas: deltas.clone(),
                 metrics: telemetry.batches("v1"),
             };
-            v1.push(ChildSpec::worker::<Batcher>(
+            v1.push(ChildSpec::worker::<Batcher<_>>(
                 format!("batcher-{index}"),
                 args,
                 slot.clone(),
@@ -71,7 +71,7 @@ impl Node {
             ingest: ingest.clone(),
             deadline: DEADLINE,
         };
-        let ingesting = ChildSpec::worker::<Ingest>("ingest", IngestArgs { batchers }, ingest);
+        let ingesting = ChildSpec::worker::<Ingest<_>>("ingest", IngestArgs { takers: batchers }, ingest);
         v1.push(ingesting.with_load(desk.credit.probe()));
         let watching = StoreWatchArgs {
             store: ported.clone(),

@@ -44,10 +44,10 @@ pub(super) fn classify(error: &sqlx::Error) -> Failure {
         .is_none_or(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic));
     let text = format!("{} ({code})", database.message());
     Failure {
-        error: if fatal || is_passing(&code) {
-            StoreError::Away(text)
-        } else {
+        error: if !fatal && blames_the_data(&code) {
             StoreError::Refused(text)
+        } else {
+            StoreError::Away(text)
         },
         connection_lives: !fatal && !code.starts_with("08"),
         worth_repeating: matches!(code.as_ref(), "40P01" | "40001"),
@@ -93,11 +93,10 @@ fn undelivered(error: &sqlx::Error) -> Failure {
     }
 }
 
-/// SQLSTATEs that pass by themselves or by an operator's hand: connection (08), rollback (40), resources (53), operator
-/// intervention and statement timeout (57), system (58), a lock not available, and a server that is read-only for now.
-fn is_passing(code: &str) -> bool {
-    let class = code.get(..2).unwrap_or_default();
-    matches!(class, "08" | "40" | "53" | "57" | "58") || matches!(code, "25006" | "55P03")
+/// SQLSTATEs that the same data would get again: data exceptions (22) and constraints (23). All others pass by themselves or
+/// by an operator's hand: a lost table, a missing right, a full disk.
+fn blames_the_data(code: &str) -> bool {
+    matches!(code.get(..2), Some("22" | "23"))
 }
 
 #[cfg(test)]
@@ -105,12 +104,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passing_errors_are_away_and_others_refused() {
-        for code in ["08006", "40P01", "53100", "53300", "57P01", "57P03", "57014", "25006"] {
-            assert!(is_passing(code), "{code}");
+    fn only_bad_data_is_refused() {
+        for code in ["23514", "22003", "23505"] {
+            assert!(blames_the_data(code), "{code}");
         }
-        for code in ["23514", "42P01", "22003", "25001", ""] {
-            assert!(!is_passing(code), "{code}");
+        for code in [
+            "08006", "40P01", "53100", "57P01", "57014", "25006", "42P01", "42501", "",
+        ] {
+            assert!(!blames_the_data(code), "{code}");
         }
         let broken = classify(&sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()));
         assert!(matches!(broken.error, StoreError::Away(_)) && !broken.connection_lives);

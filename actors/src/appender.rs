@@ -1,0 +1,182 @@
+//! Appender: group append. One append to the log is in flight; what arrives meanwhile forms the next one.
+//!
+//! Upstream: [`crate::ingest::Ingest`]. Downstream: an [`OrderLog`].
+//! A crash loses the tickets it holds. Senders hand their orders in again; one that was appended already is then in the
+//! log twice and in the store once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS};
+use crate::batcher::MAX_BATCH_ORDERS;
+use crate::domain::Order;
+use crate::ports::{LogError, OrderLog};
+use crate::supervision::{Address, Failure, Worker};
+use crate::telemetry::AppendMetrics;
+use crate::ticket::{Acknowledged, Answer, Consignment, Refusal, Ticket};
+
+/// What an appender can be told.
+pub enum AppenderMsg {
+    /// Append this order.
+    Accept(Ticket),
+    /// The append it began has ended.
+    Appended(Result<(), LogError>),
+    /// The pause is over.
+    Resume,
+}
+
+impl From<Ticket> for AppenderMsg {
+    fn from(ticket: Ticket) -> Self {
+        Self::Accept(ticket)
+    }
+}
+
+/// What an appender starts from.
+#[derive(Clone)]
+pub struct AppenderArgs {
+    /// Where orders go.
+    pub log: Arc<dyn OrderLog>,
+    /// What it counts.
+    pub metrics: AppendMetrics,
+}
+
+/// Appends orders in groups.
+pub struct Appender {
+    me: Address<AppenderMsg>,
+    args: AppenderArgs,
+    /// Whether an append or a pause is under way: exactly one message will end it.
+    busy: bool,
+    waiting: Vec<Ticket>,
+    in_flight: Vec<Ticket>,
+    backoff: Backoff,
+}
+
+impl Worker for Appender {
+    type Msg = AppenderMsg;
+    type Args = AppenderArgs;
+
+    async fn start(args: AppenderArgs, me: Address<AppenderMsg>) -> Result<Self, Failure> {
+        Ok(Self {
+            me,
+            args,
+            busy: false,
+            waiting: Vec::new(),
+            in_flight: Vec::new(),
+            backoff: Backoff::default(),
+        })
+    }
+
+    async fn handle(&mut self, message: AppenderMsg) -> Result<(), Failure> {
+        match message {
+            AppenderMsg::Accept(ticket) => self.accept(ticket),
+            AppenderMsg::Appended(Err(error @ LogError::Away(_) | error @ LogError::PositionLost)) => {
+                self.back_off(&error);
+            }
+            AppenderMsg::Appended(appended) => {
+                self.busy = false;
+                self.backoff.answers();
+                let answered = std::mem::take(&mut self.in_flight);
+                // The next append first: what is woken by the answers would go before it.
+                self.proceed();
+                let answer = appended.map(|()| Acknowledged::Logged);
+                answer_all(answered, &answer.map_err(|_| Refusal::BacklogFull));
+            }
+            AppenderMsg::Resume => self.busy = false,
+        }
+        self.proceed();
+        Ok(())
+    }
+
+    /// Appends what is left; by now nothing new arrives.
+    async fn stop(&mut self) {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(RETRY_BATCH_MS) {
+            self.fill();
+            if self.in_flight.is_empty() {
+                return;
+            }
+            // What was under way answers to a mailbox that is closed: once more is harmless.
+            let answer = match self.args.log.append(&orders(&self.in_flight)).await {
+                Ok(()) => Ok(Acknowledged::Logged),
+                Err(LogError::Full) => Err(Refusal::BacklogFull),
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MIN_MS)).await;
+                    continue;
+                }
+            };
+            answer_all(std::mem::take(&mut self.in_flight), &answer);
+        }
+        self.refuse_all("it did not answer before the end");
+    }
+}
+
+impl Appender {
+    fn accept(&mut self, ticket: Ticket) {
+        if self.backoff.is_away() {
+            let refusal = Refusal::LogAway("it has not answered for a while".to_owned());
+            Ticket::answer(vec![(ticket, Err(refusal))]);
+        } else {
+            self.waiting.push(ticket);
+        }
+    }
+
+    /// Begins the next append, if none is under way.
+    fn proceed(&mut self) {
+        if self.busy {
+            return;
+        }
+        self.fill();
+        if self.in_flight.is_empty() {
+            return;
+        }
+        self.busy = true;
+        let (log, me, orders) = (self.args.log.clone(), self.me.clone(), orders(&self.in_flight));
+        let timer = self.args.metrics.append_seconds.start_timer();
+        tokio::spawn(async move {
+            let appended = log.append(&orders).await;
+            timer.observe_duration();
+            let _ = me.send(AppenderMsg::Appended(appended));
+        });
+    }
+
+    /// Takes the next group out of what waits, oldest first.
+    fn fill(&mut self) {
+        if !self.in_flight.is_empty() || self.waiting.is_empty() {
+            return;
+        }
+        let rest = self.waiting.split_off(self.waiting.len().min(MAX_BATCH_ORDERS));
+        self.in_flight = std::mem::replace(&mut self.waiting, rest);
+        let count = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
+        self.args.metrics.append_orders.observe(f64::from(count));
+    }
+
+    /// Pauses before the log is tried again, and answers those who have waited long enough.
+    fn back_off(&mut self, error: &LogError) {
+        tracing::debug!(%error, "orders are not appended, trying again");
+        self.backoff.absent();
+        if self.backoff.is_away() {
+            self.refuse_all(&error.to_string());
+        }
+        let (me, pause) = (self.me.clone(), self.backoff.next_pause());
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let _ = me.send(AppenderMsg::Resume);
+        });
+    }
+
+    fn refuse_all(&mut self, reason: &str) {
+        let refusal = Err(Refusal::LogAway(reason.to_owned()));
+        answer_all(std::mem::take(&mut self.in_flight), &refusal);
+        answer_all(std::mem::take(&mut self.waiting), &refusal);
+    }
+}
+
+fn orders(tickets: &[Ticket]) -> Vec<Arc<Order>> {
+    tickets.iter().map(|ticket| ticket.order.clone()).collect()
+}
+
+fn answer_all(tickets: Vec<Ticket>, answer: &Answer) {
+    Ticket::answer(tickets.into_iter().map(|ticket| (ticket, answer.clone())).collect());
+}

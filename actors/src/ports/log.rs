@@ -1,0 +1,198 @@
+//! A log: where orders are safe between their acknowledgement and the store.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::domain::Order;
+
+/// Where an entry stands in its log: as Redis has it, milliseconds since 1970 and a number within them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId(pub u64, pub u64);
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0, self.1)
+    }
+}
+
+/// What was read from a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands.
+    pub id: EntryId,
+    /// What was ordered, or why there is no telling.
+    pub order: Result<Arc<Order>, Poison>,
+}
+
+/// Why an entry cannot be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoisonReason {
+    /// No order can be read out of it.
+    Unreadable,
+    /// An order that breaks a rule: off the menu, an absurd price.
+    Invalid,
+    /// Another order was stored under its key.
+    KeyReused,
+    /// The store refuses it.
+    Refused,
+    /// It was removed from the log before it was stored.
+    Vanished,
+}
+
+impl PoisonReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Unreadable,
+        Self::Invalid,
+        Self::KeyReused,
+        Self::Refused,
+        Self::Vanished,
+    ];
+
+    /// As it stands in dead letters and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Invalid => "invalid",
+            Self::KeyReused => "key_reused",
+            Self::Refused => "refused",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
+/// An entry that cannot be stored, now or later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poison {
+    /// Where it stands.
+    pub id: EntryId,
+    /// What kind of trouble.
+    pub reason: PoisonReason,
+    /// The trouble in words.
+    pub detail: String,
+}
+
+/// Why a log did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// Out of reach, or not able now. The work may or may not have been done; repeating it is safe.
+    #[error("the log is away: {0}")]
+    Away(String),
+    /// It holds as much as it may; nothing was added.
+    #[error("the log is full")]
+    Full,
+    /// The readers' position is gone, and with it perhaps orders: the log lost data.
+    #[error("the log lost its readers' position")]
+    PositionLost,
+}
+
+/// What an acknowledgement of the log means when the machine that keeps it loses power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// The order is on disk.
+    OnDisk,
+    /// The order is on disk a second later at most.
+    WithinASecond,
+    /// The order is on disk when the operating system pleases, half a minute later or so.
+    WhenFlushed,
+    /// The order is in memory: a crash of the log's process loses it.
+    MemoryOnly,
+    /// The log does not tell.
+    Unknown,
+}
+
+impl Durability {
+    /// What it means for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::OnDisk => "acknowledged orders are on disk",
+            Self::WithinASecond => "a power loss can lose the acknowledged orders of about a second",
+            Self::WhenFlushed => "a power loss can lose the acknowledged orders of half a minute",
+            Self::MemoryOnly => "a crash or restart of the log loses acknowledged orders",
+            Self::Unknown => "the log does not tell how safe acknowledged orders are",
+        }
+    }
+}
+
+/// How a log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStatus {
+    /// Entries that it holds: not stored yet, or not yet acknowledged.
+    pub backlog: u64,
+    /// The most that it may hold.
+    pub backlog_limit: u64,
+    /// Entries that no reader has seen, where the log can tell.
+    pub lag: Option<u64>,
+    /// Entries that some node's reader has and has not acknowledged.
+    pub pending: u64,
+    /// The same for each reader of this node.
+    pub own_pending: Vec<u64>,
+    /// Entries that were just taken over from nodes that are gone; they belong to this node's first reader.
+    pub claimed: u64,
+    /// Entries in the dead letters.
+    pub dead_letters: u64,
+    /// What an acknowledgement means.
+    pub durability: Durability,
+}
+
+/// One reader of a log. Outlives the actors that use it; a call waits for those begun before it.
+#[async_trait]
+pub trait LogReader: Send + Sync + 'static {
+    /// Entries after `after` that were delivered to this reader before and are not acknowledged, oldest first.
+    ///
+    /// # Errors
+    /// [`LogError::Away`] or [`LogError::PositionLost`].
+    async fn pending(&self, after: EntryId, limit: usize) -> Result<Vec<Entry>, LogError>;
+
+    /// New entries. Where there are none it waits a little, and then returns none.
+    ///
+    /// # Errors
+    /// [`LogError::Away`] or [`LogError::PositionLost`].
+    async fn next(&self, limit: usize) -> Result<Vec<Entry>, LogError>;
+
+    /// Acknowledges entries: they will not be delivered again, and may be dropped from the log.
+    ///
+    /// # Errors
+    /// [`LogError::Away`].
+    async fn acknowledge(&self, entries: &[EntryId]) -> Result<(), LogError>;
+
+    /// Moves entries to the dead letters and acknowledges them, in one step.
+    ///
+    /// # Errors
+    /// [`LogError::Away`], or [`LogError::Full`] where there are too many dead letters: none was moved.
+    async fn bury(&self, poison: &[Poison]) -> Result<(), LogError>;
+}
+
+/// A log of orders that several nodes share.
+#[async_trait]
+pub trait OrderLog: Send + Sync + 'static {
+    /// Appends orders, all or none; they are safe when this returns.
+    ///
+    /// # Errors
+    /// [`LogError::Full`] where nothing was appended; [`LogError::Away`] leaves the outcome unknown. Appending an order
+    /// twice is harmless: the store knows it by its `message_id`.
+    async fn append(&self, orders: &[Arc<Order>]) -> Result<(), LogError>;
+
+    /// The reader of that number in this node. Does no I/O.
+    fn reader(&self, number: usize) -> Arc<dyn LogReader>;
+
+    /// Shows the other nodes that this one lives, takes over what dead nodes have not acknowledged, and tells how the
+    /// log is.
+    ///
+    /// # Errors
+    /// [`LogError::Away`] or [`LogError::PositionLost`].
+    async fn keep(&self) -> Result<LogStatus, LogError>;
+
+    /// Says goodbye to the other nodes.
+    ///
+    /// # Errors
+    /// [`LogError::Away`]: they notice by themselves.
+    async fn leave(&self) -> Result<(), LogError>;
+}

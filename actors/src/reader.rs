@@ -1,0 +1,321 @@
+//! Reader: brings a log's entries to the batcher, and acknowledges them when they are stored.
+//!
+//! Upstream: a [`LogReader`]. Downstream: a [`Batcher`](crate::batcher::Batcher), with which it restarts.
+//! A crash loses what it holds, and nothing of the log: the next generation begins with the entries that were delivered
+//! and not acknowledged. Those that were stored meanwhile are repeated orders to the store, and are acknowledged then.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::backoff::Backoff;
+use crate::batcher::{BatcherMsg, MAX_BATCH_ORDERS};
+use crate::credit::Credit;
+use crate::drill;
+use crate::log_ticket::{Acknowledgement, Done, LogTicket, Settled, acknowledge};
+use crate::ports::{Entry, EntryId, LogError, LogReader};
+use crate::supervision::{Address, Failure, Slot, Worker};
+use crate::telemetry::ReadMetrics;
+
+/// Entries that one reader may have in hand: read, and not yet acknowledged.
+pub const MAX_ENTRIES_IN_HAND: usize = 4 * MAX_BATCH_ORDERS;
+/// The least time between two readings that do not fill a batch: each costs the log a write to its disk.
+pub const READ_INTERVAL_MS: u64 = 5;
+/// How long a stopping reader waits for what it has in hand.
+pub const DRAIN_READER_MS: u64 = 3_000;
+/// Comparisons in a row after which entries that the log has delivered, and nobody has in hand, count as forgotten.
+const COMPARISONS: u32 = 10;
+
+/// What a reader can be told.
+pub enum ReaderMsg {
+    /// The reading it began has ended.
+    Read(Result<Vec<Entry>, LogError>),
+    /// The pause between readings is over.
+    ReadOn,
+    /// Entries were settled.
+    Settle,
+    /// The acknowledgement it began has ended.
+    Acknowledged(Acknowledgement),
+    /// The pause after a failed acknowledgement is over.
+    AcknowledgeOn,
+    /// The log says how many entries this reader has not acknowledged.
+    Compare(u64),
+    /// Entries of a dead node were given to this reader.
+    Rescan,
+}
+
+/// What a reader starts from.
+#[derive(Clone)]
+pub struct ReaderArgs {
+    /// The log; outlives each generation.
+    pub log: Arc<dyn LogReader>,
+    /// The batcher beside it.
+    pub batcher: Slot<BatcherMsg<LogTicket>>,
+    /// Where settled entries are left; outlives each generation.
+    pub settled: Arc<Settled>,
+    /// How many entries may be in hand; outlives each generation, as those in the batcher's hands may.
+    pub credit: Credit,
+    /// What it counts.
+    pub metrics: ReadMetrics,
+}
+
+/// Which entries come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    /// Those delivered before, beyond this one.
+    Again { after: EntryId },
+    /// New ones.
+    New,
+}
+
+impl Course {
+    /// From the first entry that is not acknowledged.
+    const BEGINNING: Self = Self::Again { after: EntryId(0, 0) };
+}
+
+/// Reads a log.
+pub struct Reader {
+    me: Address<ReaderMsg>,
+    args: ReaderArgs,
+    course: Course,
+    /// Entries that were read and are not yet acknowledged.
+    in_hand: HashSet<EntryId>,
+    /// Whether a reading or the pause after it is under way.
+    reading: bool,
+    read_backoff: Backoff,
+    /// Whether an acknowledgement or the pause after a failed one is under way.
+    acknowledging: bool,
+    acknowledge_backoff: Backoff,
+    /// Comparisons in a row that found entries in nobody's hand.
+    surpluses: u32,
+}
+
+impl Worker for Reader {
+    type Msg = ReaderMsg;
+    type Args = ReaderArgs;
+
+    async fn start(args: ReaderArgs, me: Address<ReaderMsg>) -> Result<Self, Failure> {
+        let mut reader = Self {
+            me,
+            args,
+            course: Course::BEGINNING,
+            in_hand: HashSet::new(),
+            reading: false,
+            read_backoff: Backoff::default(),
+            acknowledging: false,
+            acknowledge_backoff: Backoff::default(),
+            surpluses: 0,
+        };
+        reader.proceed();
+        Ok(reader)
+    }
+
+    async fn handle(&mut self, message: ReaderMsg) -> Result<(), Failure> {
+        match message {
+            ReaderMsg::Read(Ok(entries)) => self.deliver(entries)?,
+            ReaderMsg::Read(Err(error)) => self.not_read(&error),
+            ReaderMsg::ReadOn => self.reading = false,
+            ReaderMsg::Settle => {}
+            ReaderMsg::Acknowledged(ended) => self.acknowledged(ended),
+            ReaderMsg::AcknowledgeOn => self.acknowledging = false,
+            ReaderMsg::Compare(unacknowledged) => self.compare(unacknowledged),
+            ReaderMsg::Rescan => self.course = Course::BEGINNING,
+        }
+        self.proceed();
+        Ok(())
+    }
+
+    /// Waits for what the batcher has in hand and acknowledges it, or the next node would have to store it again.
+    async fn stop(&mut self) {
+        let until = Instant::now() + Duration::from_millis(DRAIN_READER_MS);
+        loop {
+            let done = self.args.settled.take();
+            if !done.is_empty() {
+                let ended = acknowledge(self.args.log.as_ref(), done).await;
+                self.forget(&ended);
+                self.args.settled.put_back(ended.rest);
+            }
+            if self.in_hand.is_empty() || timeout_at(until, self.args.settled.added()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Reader {
+    /// Begins what can be begun.
+    fn proceed(&mut self) {
+        if !self.acknowledging {
+            self.begin_acknowledgement();
+        }
+        if !self.reading && self.args.credit.available() > 0 {
+            self.begin_reading();
+        }
+    }
+
+    fn begin_reading(&mut self) {
+        self.reading = true;
+        let (log, me, course) = (self.args.log.clone(), self.me.clone(), self.course);
+        // What is new must all be taken in hand; of what was delivered before, much may be there already.
+        let room = self.args.credit.available().min(MAX_BATCH_ORDERS);
+        tokio::spawn(async move {
+            let read = match course {
+                Course::Again { after } => log.pending(after, MAX_BATCH_ORDERS).await,
+                Course::New => log.next(room).await,
+            };
+            let _ = me.send(ReaderMsg::Read(read));
+        });
+    }
+
+    /// Gives entries to the batcher.
+    fn deliver(&mut self, entries: Vec<Entry>) -> Result<(), Failure> {
+        self.read_backoff.answers();
+        let (count, last) = (entries.len(), entries.last().map(|entry| entry.id));
+        if !self.take_in_hand(entries)? {
+            self.course = Course::BEGINNING;
+        } else if self.course != Course::New {
+            self.course = last.map_or(Course::New, |after| Course::Again { after });
+        } else if count < MAX_BATCH_ORDERS {
+            self.tell_after(Duration::from_millis(READ_INTERVAL_MS), ReaderMsg::ReadOn);
+            return Ok(());
+        }
+        self.reading = false;
+        Ok(())
+    }
+
+    /// Takes what is not in hand yet. False where there is no room for all of it: the rest must be read again.
+    fn take_in_hand(&mut self, entries: Vec<Entry>) -> Result<bool, Failure> {
+        let (mut tickets, mut poisonous) = (Vec::with_capacity(entries.len()), Vec::new());
+        let mut room = true;
+        for Entry { id, order } in entries {
+            if self.in_hand.contains(&id) {
+                continue;
+            }
+            let Some(permit) = self.args.credit.try_take() else {
+                room = false;
+                break;
+            };
+            self.in_hand.insert(id);
+            let settled = self.args.settled.clone();
+            match order {
+                Ok(order) => tickets.push(LogTicket {
+                    id,
+                    order,
+                    permit,
+                    settled,
+                }),
+                Err(poison) => poisonous.push(Done {
+                    id,
+                    poison: Some(poison),
+                    permit,
+                }),
+            }
+        }
+        self.args
+            .metrics
+            .read_entries
+            .inc_by((tickets.len() + poisonous.len()) as u64);
+        if drill::settle_before_commit() {
+            self.settle_early(&tickets);
+        }
+        if !poisonous.is_empty() {
+            self.args.settled.add(poisonous);
+        }
+        // A batcher that is dead takes this reader with it, and what it did not take is read again.
+        if !tickets.is_empty() && self.args.batcher.send(BatcherMsg::AcceptAll(tickets)).is_err() {
+            return Err("the batcher is gone".into());
+        }
+        Ok(room)
+    }
+
+    /// The drill: acknowledges what is not stored.
+    fn settle_early(&self, tickets: &[LogTicket]) {
+        let (log, ids) = (self.args.log.clone(), tickets.iter().map(|ticket| ticket.id));
+        let ids: Vec<_> = ids.collect();
+        tokio::spawn(async move { log.acknowledge(&ids).await });
+    }
+
+    fn not_read(&mut self, error: &LogError) {
+        if *error == LogError::PositionLost {
+            tracing::error!("the log lost its readers' position, and orders with it perhaps: reading all that it has");
+            self.args.metrics.positions_lost.inc();
+        } else {
+            tracing::debug!(%error, "the log cannot be read, trying again");
+        }
+        // What was delivered may have been lost on its way here.
+        self.course = Course::BEGINNING;
+        let pause = self.read_backoff.next_pause();
+        self.tell_after(pause, ReaderMsg::ReadOn);
+    }
+
+    fn begin_acknowledgement(&mut self) {
+        let done = self.args.settled.take();
+        if done.is_empty() {
+            return;
+        }
+        self.acknowledging = true;
+        let (log, me) = (self.args.log.clone(), self.me.clone());
+        tokio::spawn(async move {
+            let ended = acknowledge(log.as_ref(), done).await;
+            let _ = me.send(ReaderMsg::Acknowledged(ended));
+        });
+    }
+
+    fn acknowledged(&mut self, ended: Acknowledgement) {
+        self.forget(&ended);
+        for reason in &ended.buried {
+            self.args.metrics.buried(*reason);
+        }
+        match &ended.error {
+            None => {
+                self.acknowledge_backoff.answers();
+                self.acknowledging = false;
+            }
+            Some(error) => {
+                if *error == LogError::Full {
+                    tracing::error!("there are too many dead letters: entries that cannot be stored wait in the log");
+                }
+                let pause = self.acknowledge_backoff.next_pause();
+                self.tell_after(pause, ReaderMsg::AcknowledgeOn);
+            }
+        }
+        self.args.settled.put_back(ended.rest);
+    }
+
+    /// What is acknowledged is no longer in hand.
+    fn forget(&mut self, ended: &Acknowledgement) {
+        for id in &ended.ids {
+            self.in_hand.remove(id);
+        }
+        self.in_hand.extend(ended.rest.iter().map(|done| done.id));
+    }
+
+    /// Entries that were delivered to this reader and never arrived are read again. More of them than are in hand, once,
+    /// may be on their way.
+    fn compare(&mut self, unacknowledged: u64) {
+        if unacknowledged <= self.in_hand.len() as u64 {
+            self.surpluses = 0;
+            return;
+        }
+        self.surpluses += 1;
+        if self.surpluses >= COMPARISONS {
+            tracing::debug!(
+                unacknowledged,
+                in_hand = self.in_hand.len(),
+                "reading forgotten entries again"
+            );
+            self.surpluses = 0;
+            self.course = Course::BEGINNING;
+        }
+    }
+
+    fn tell_after(&self, pause: Duration, message: ReaderMsg) {
+        let me = self.me.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let _ = me.send(message);
+        });
+    }
+}
