@@ -13,16 +13,18 @@ mod legacy;
 mod secret;
 mod version;
 
-pub use secret::{DatabaseUrl, Secret};
+pub use secret::{Secret, ServiceUrl};
 pub use version::Version;
 
 /// The file read from the working directory unless another is named.
 pub const DEFAULT_FILE: &str = "coffee-rt.toml";
 
 /// Variables that are read as they stand: their values are never numbers, lists or tables.
-const PLAIN_VARIABLES: [(&str, &str); 5] = [
+const PLAIN_VARIABLES: [(&str, &str); 7] = [
     ("DATABASE_URL", "database_url"),
     ("COFFEE_RT_DATABASE_URL", "database_url"),
+    ("REDIS_URL", "redis_url"),
+    ("COFFEE_RT_REDIS_URL", "redis_url"),
     ("COFFEE_RT_ADMIN_TOKEN", "admin_token"),
     ("COFFEE_RT_LOG", "log"),
     ("COFFEE_RT_VERSIONS", "versions"),
@@ -39,7 +41,9 @@ pub struct Config {
     /// Which architecture versions run; all that are configured where absent.
     pub versions: Option<version::Versions>,
     /// PostgreSQL; the embedded SQLite where absent.
-    pub database_url: Option<DatabaseUrl>,
+    pub database_url: Option<ServiceUrl>,
+    /// Redis, for orders through its streams and for deltas between nodes.
+    pub redis_url: Option<ServiceUrl>,
     /// The embedded database's file.
     pub sqlite_path: PathBuf,
     /// Needed for fault injection wherever the node listens beyond loopback.
@@ -56,6 +60,8 @@ pub struct Config {
     pub limits: Limits,
     /// The version that writes to the store directly.
     pub v1: V1Config,
+    /// The version that goes through Redis Streams.
+    pub v2: V2Config,
 }
 
 /// How events are logged.
@@ -106,12 +112,23 @@ pub struct V1Config {
     pub batchers: usize,
 }
 
+/// The version that goes through Redis Streams.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct V2Config {
+    /// Readers of the stream, each with a batcher.
+    pub readers: usize,
+    /// Orders that the stream may hold; further ones are answered 503.
+    pub backlog_orders: u64,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8005)),
             versions: None,
             database_url: None,
+            redis_url: None,
             sqlite_path: PathBuf::from("data/coffee-rt.db"),
             admin_token: None,
             log: "info".to_owned(),
@@ -129,6 +146,10 @@ impl Default for Config {
                 drain_deadline_ms: 15_000,
             },
             v1: V1Config { batchers: 1 },
+            v2: V2Config {
+                readers: 1,
+                backlog_orders: crate::tree::DEFAULT_BACKLOG_ORDERS,
+            },
         }
     }
 }
@@ -152,6 +173,10 @@ pub struct Flags {
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
+    /// Redis URL, for orders through its streams (v2) and for deltas between nodes
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis_url: Option<String>,
     /// The embedded SQLite's file [default: data/coffee-rt.db]
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -213,9 +238,11 @@ impl Config {
     /// The versions that this node runs.
     #[must_use]
     pub fn running_versions(&self) -> Vec<Version> {
-        self.versions
-            .as_ref()
-            .map_or_else(|| vec![Version::V1], |versions| versions.0.clone())
+        match &self.versions {
+            Some(versions) => versions.0.clone(),
+            None if self.redis_url.is_some() => vec![Version::V1, Version::V2],
+            None => vec![Version::V1],
+        }
     }
 
     /// How long an order may take.
@@ -252,6 +279,8 @@ impl Config {
             ("limits.drain_deadline_ms", limits.drain_deadline_ms, 100..=300_000),
             ("dashboard.min_interval_ms", self.dashboard.min_interval_ms, 1..=60_000),
             ("v1.batchers", self.v1.batchers as u64, 1..=64),
+            ("v2.readers", self.v2.readers as u64, 1..=64),
+            ("v2.backlog_orders", self.v2.backlog_orders, 1..=1_000_000_000),
         ] {
             if !range.contains(&value) {
                 return Err(ConfigError(format!(
@@ -262,20 +291,39 @@ impl Config {
             }
         }
         for version in self.running_versions() {
-            version.check_available().map_err(ConfigError)?;
+            match version {
+                Version::V1 => {}
+                Version::V2 if self.redis_url.is_some() => {}
+                Version::V2 => return Err(ConfigError("versions: v2 needs redis_url, as in REDIS_URL".to_owned())),
+                Version::V3 => return Err(ConfigError("versions: this build does not have v3".to_owned())),
+            }
         }
         Ok(())
     }
 
     fn check_secrets(&self) -> Result<(), ConfigError> {
-        if self.database_url.as_ref().is_some_and(|url| !url.is_postgres()) {
-            return Err(ConfigError(
-                "database_url must look like postgres://user:password@host:5432/database".to_owned(),
-            ));
+        for (key, url, schemes, example) in [
+            (
+                "database_url",
+                &self.database_url,
+                &["postgres", "postgresql"][..],
+                "postgres://user:password@host:5432/database",
+            ),
+            (
+                "redis_url",
+                &self.redis_url,
+                &["redis", "rediss"][..],
+                "redis://user:password@host:6379/0",
+            ),
+        ] {
+            if url.as_ref().is_some_and(|url| !url.has_scheme(schemes)) {
+                return Err(ConfigError(format!("{key} must look like {example}")));
+            }
         }
-        let masked = self.database_url.as_ref().is_some_and(DatabaseUrl::is_masked);
+        let masked = |url: &Option<ServiceUrl>| url.as_ref().is_some_and(ServiceUrl::is_masked);
         for (key, masked) in [
-            ("database_url", masked),
+            ("database_url", masked(&self.database_url)),
+            ("redis_url", masked(&self.redis_url)),
             ("admin_token", self.admin_token.as_ref().is_some_and(Secret::is_masked)),
         ] {
             if masked {

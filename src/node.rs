@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use coffee_rt_actors::board::Board;
+use coffee_rt_actors::deltas::Deltas;
 use coffee_rt_actors::ports::{DeltaBus, OrderStore};
 use coffee_rt_actors::store_watch::StoreHealth;
-use coffee_rt_actors::supervision::{DRAIN_LIMIT_MS, Meltdown, Tree, run_guarded};
+use coffee_rt_actors::supervision::{DRAIN_LIMIT_MS, Meltdown, SupervisorSpec, Tree, run_guarded};
 use coffee_rt_actors::telemetry::Telemetry;
 use tokio::sync::watch;
 
 use crate::config::{Config, Version};
-use crate::http::{AcceptorArgs, App, AppParts, FaultAccess, Listening, RunningVersion};
+use crate::http::{AcceptorArgs, App, AppParts, FaultAccess, Listening, Readiness, RunningVersion};
 use crate::stores;
-use crate::tree::{self, Branches, Shared, V1Direct};
+use crate::tree::{self, Branches, Shared, V1Direct, V2RedisStreams};
 
 /// Why a node ended other than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +58,7 @@ fn assemble(
     bus: Option<Arc<dyn DeltaBus>>,
     listening: &Listening,
     supervision: Arc<Tree>,
-) -> anyhow::Result<(coffee_rt_actors::supervision::SupervisorSpec, Arc<App>)> {
+) -> anyhow::Result<(SupervisorSpec, Arc<App>)> {
     let registry = prometheus::Registry::new();
     let telemetry = Telemetry::register(&registry)?;
     let board = Arc::new(Board::default());
@@ -70,17 +72,16 @@ fn assemble(
         min_interval: Duration::from_millis(config.dashboard.min_interval_ms),
         telemetry: telemetry.clone(),
     });
-    let (v1, desk, ready) = tree::v1_direct(V1Direct {
-        store,
-        deltas,
-        batchers: config.v1.batchers,
-        credit_orders: config.limits.credit_orders,
-        order_deadline: config.order_deadline(),
-        metrics: telemetry.batches(Version::V1.name()),
-    });
+    let mut versions = Vec::new();
+    let mut running = BTreeMap::new();
+    for version in config.running_versions() {
+        let (spec, part) = branch(version, config, &store, &deltas, &telemetry)?;
+        versions.push((version.name(), spec));
+        running.insert(version, part);
+    }
     let app = Arc::new(App::new(
         AppParts {
-            running: BTreeMap::from([(Version::V1, RunningVersion { desk, ready })]),
+            running,
             engine,
             board,
             tree: supervision,
@@ -93,8 +94,46 @@ fn assemble(
     )?);
     let read_deadline = Duration::from_millis(config.limits.read_deadline_ms);
     let http = AcceptorArgs::new(listening.clone(), app.clone(), config.limits.connections, read_deadline);
-    let versions = vec![(Version::V1.name(), v1)];
     Ok((tree::root(Branches { shared, versions, http }), app))
+}
+
+/// The tree of one version, and what HTTP needs of it.
+fn branch(
+    version: Version,
+    config: &Config,
+    store: &Arc<dyn OrderStore>,
+    deltas: &Deltas,
+    telemetry: &Telemetry,
+) -> anyhow::Result<(SupervisorSpec, RunningVersion)> {
+    let (store, deltas) = (store.clone(), deltas.clone());
+    let (credit_orders, order_deadline) = (config.limits.credit_orders, config.order_deadline());
+    let (spec, desk, readiness) = match version {
+        Version::V1 => {
+            let (spec, desk, shards) = tree::v1_direct(V1Direct {
+                store,
+                deltas,
+                batchers: config.v1.batchers,
+                credit_orders,
+                order_deadline,
+                metrics: telemetry.batches(version.name()),
+            });
+            (spec, desk, Readiness::Shards(shards))
+        }
+        Version::V2 => {
+            let (spec, desk, log) = tree::v2_redis_streams(V2RedisStreams {
+                log: stores::redis_stream(config)?.context("v2 needs redis_url")?,
+                store,
+                deltas,
+                readers: config.v2.readers,
+                credit_orders,
+                order_deadline,
+                telemetry: telemetry.clone(),
+            });
+            (spec, desk, Readiness::Log(log))
+        }
+        Version::V3 => anyhow::bail!("this build does not have v3"),
+    };
+    Ok((spec, RunningVersion { desk, readiness }))
 }
 
 fn fault_access(config: &Config) -> FaultAccess {

@@ -1,10 +1,11 @@
-//! Which store the settings mean, opened to serve or to read.
+//! Which store and log the settings mean, opened to serve or to read.
 
 use std::sync::Arc;
 
-use coffee_rt_actors::ports::{DeltaBus, OrderStore, StoreError};
+use coffee_rt_actors::ports::{DeltaBus, OrderLog, OrderStore, StoreError};
 
 use crate::adapters::postgres::{PostgresBus, PostgresStore};
+use crate::adapters::redis::RedisStream;
 use crate::adapters::sqlite::SqliteStore;
 use crate::config::Config;
 
@@ -37,4 +38,14 @@ pub async fn open_to_read(config: &Config) -> Result<Arc<dyn OrderStore>, StoreE
         }
         None => Ok(SqliteStore::open_read_only(&config.sqlite_path).await?),
     }
+}
+
+/// The stream of orders, where there is a Redis. It may be away: the node then starts, is not ready, and tries again.
+///
+/// # Errors
+/// Where the URL cannot be used.
+pub fn redis_stream(config: &Config) -> anyhow::Result<Option<Arc<dyn OrderLog>>> {
+    let Some(url) = &config.redis_url else { return Ok(None) };
+    let stream = RedisStream::new(url.reveal(), &config.menu, config.v2.backlog_orders, config.v2.readers)?;
+    Ok(Some(Arc::new(stream)))
 }

@@ -16,6 +16,10 @@ pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'stat
             }
         }
     }
+    if let Some(host) = variable("REDIS_HOST") {
+        let port = variable("REDIS_PORT").unwrap_or_else(|| "6379".to_owned());
+        settings.push(("redis_url", Value::from(format!("redis://{host}:{port}"))));
+    }
     if variable("APP_HOST").is_some() || variable("APP_PORT").is_some() {
         let host = variable("APP_HOST").unwrap_or_else(|| "127.0.0.1".to_owned());
         let port = variable("APP_PORT").unwrap_or_else(|| "8005".to_owned());

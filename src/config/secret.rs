@@ -48,20 +48,21 @@ impl Serialize for Secret {
     }
 }
 
-/// A database URL, shown without its password.
+/// A URL of a database or a Redis, shown without its password.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
-pub struct DatabaseUrl(String);
+pub struct ServiceUrl(String);
 
-impl DatabaseUrl {
+impl ServiceUrl {
     /// The URL itself, password and all.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    pub(super) fn is_postgres(&self) -> bool {
-        url::Url::parse(&self.0).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))
+    /// Whether it is a URL of one of these schemes.
+    pub(super) fn has_scheme(&self, schemes: &[&str]) -> bool {
+        url::Url::parse(&self.0).is_ok_and(|url| schemes.contains(&url.scheme()))
     }
 
     pub(super) fn is_masked(&self) -> bool {
@@ -92,13 +93,13 @@ impl DatabaseUrl {
     }
 }
 
-impl fmt::Debug for DatabaseUrl {
+impl fmt::Debug for ServiceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
     }
 }
 
-impl Serialize for DatabaseUrl {
+impl Serialize for ServiceUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.masked())
     }

@@ -50,15 +50,8 @@ impl Version {
     pub const fn needs(self) -> &'static str {
         match self {
             Self::V1 => "COFFEE_RT_VERSIONS to name v1",
-            Self::V2 => "REDIS_URL, and a build with Redis Streams",
+            Self::V2 => "REDIS_URL, and COFFEE_RT_VERSIONS to name v2 or nothing",
             Self::V3 => "KAFKA_BOOTSTRAP_SERVERS, and a build with Kafka",
-        }
-    }
-
-    pub(super) fn check_available(self) -> Result<(), String> {
-        match self {
-            Self::V1 => Ok(()),
-            Self::V2 | Self::V3 => Err(format!("versions: this build does not have {self}, only v1")),
         }
     }
 }

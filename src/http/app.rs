@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use coffee_rt_actors::board::Board;
 use coffee_rt_actors::domain::Menu;
+use coffee_rt_actors::log_watch::LogHealth;
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::store_watch::StoreHealth;
 use coffee_rt_actors::supervision::Tree;
@@ -22,8 +23,16 @@ use crate::config::{Limits, Secret, Version};
 pub struct RunningVersion {
     /// Where its orders are handed in.
     pub desk: OrderDesk,
-    /// Whether each of its batchers holds its shard.
-    pub ready: Vec<Arc<AtomicBool>>,
+    /// Whether it can acknowledge them.
+    pub readiness: Readiness,
+}
+
+/// What a version needs to acknowledge orders.
+pub enum Readiness {
+    /// The store, and each of its batchers the shard: whether they hold it.
+    Shards(Vec<Arc<AtomicBool>>),
+    /// A log that takes orders.
+    Log(watch::Receiver<LogHealth>),
 }
 
 /// Who may inject faults.
@@ -121,13 +130,5 @@ impl App {
 
     pub(super) fn versions(&self) -> impl Iterator<Item = Version> {
         self.running.keys().copied()
-    }
-}
-
-impl RunningVersion {
-    /// Whether every batcher holds its shard.
-    #[must_use]
-    pub fn holds_its_shards(&self) -> bool {
-        self.ready.iter().all(|ready| ready.load(Ordering::Relaxed))
     }
 }

@@ -1,7 +1,9 @@
 //! `GET /livez` and `GET /readyz`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use coffee_rt_actors::log_watch::LogHealth;
 use coffee_rt_actors::store_watch::StoreHealth;
 use serde_json::{Map, Value, json};
 use warp::filters::BoxedFilter;
@@ -9,7 +11,7 @@ use warp::http::StatusCode;
 use warp::reply::Response;
 use warp::{Filter, path};
 
-use super::app::App;
+use super::app::{App, Readiness};
 use super::recover::{READ, only};
 
 /// The routes.
@@ -40,15 +42,21 @@ fn readiness(app: &App) -> Response {
     );
     let mut cannot: Vec<&str> = Vec::new();
     for (version, running) in &app.running {
-        let able = store == StoreHealth::Up && running.holds_its_shards() && !app.draining.is_cancelled();
+        let (able, mut component) = match &running.readiness {
+            Readiness::Shards(held) => {
+                let able = store == StoreHealth::Up && held.iter().all(|held| held.load(Ordering::Relaxed));
+                (able, Map::new())
+            }
+            Readiness::Log(log) => log_component(&log.borrow(), &store),
+        };
+        let able = able && !app.draining.is_cancelled();
         if !able {
             cannot.push(version.name());
         }
-        let in_flight = running.desk.credit.in_flight();
-        components.insert(
-            version.name().to_owned(),
-            json!({"state": if able { "up" } else { "cannot acknowledge" }, "in_flight": in_flight}),
-        );
+        let state = if able { "up" } else { "cannot acknowledge" };
+        component.insert("state".to_owned(), json!(state));
+        component.insert("in_flight".to_owned(), json!(running.desk.credit.in_flight()));
+        components.insert(version.name().to_owned(), Value::Object(component));
     }
     let detail = match (cannot.is_empty(), app.draining.is_cancelled()) {
         (true, _) => Value::Null,
@@ -61,4 +69,29 @@ fn readiness(app: &App) -> Response {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     response
+}
+
+/// Whether a log takes orders, and how it is.
+fn log_component(log: &LogHealth, store: &StoreHealth) -> (bool, Map<String, Value>) {
+    let mut component = Map::new();
+    let shown = match log {
+        LogHealth::Unknown => json!({"state": "unknown"}),
+        LogHealth::Away(reason) => json!({"state": "away", "reason": reason}),
+        LogHealth::Up(status) => json!({
+            "state": if log.takes_orders() { "up" } else { "full" },
+            "backlog": status.backlog,
+            "backlog_limit": status.backlog_limit,
+            "lag": status.lag,
+            "pending": status.pending,
+            "dead_letters": status.dead_letters,
+            "durability": status.durability,
+            "acknowledged_means": status.durability.meaning(),
+        }),
+    };
+    component.insert("log".to_owned(), shown);
+    if log.takes_orders() && *store != StoreHealth::Up {
+        let degraded = "orders are accepted and wait in the log for the store";
+        component.insert("degraded".to_owned(), json!(degraded));
+    }
+    (log.takes_orders(), component)
 }

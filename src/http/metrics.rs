@@ -28,12 +28,13 @@ pub(super) struct HttpMetrics {
     seconds: HistogramVec,
     /// Of WebSockets.
     pub sockets: SocketMetrics,
-    order: OrderMetrics,
+    orders: [OrderMetrics; 3],
 }
 
-/// Handles for the request that comes most often.
+/// Handles for the requests that come most often: orders of a version that are acknowledged.
 #[derive(Clone)]
 struct OrderMetrics {
+    path: &'static str,
     answered: IntCounter,
     seconds: prometheus::Histogram,
 }
@@ -46,8 +47,6 @@ pub(super) struct SocketMetrics {
     /// Sockets closed.
     pub closed: IntCounter,
 }
-
-const ORDER_V1: &str = Version::V1.order_path();
 
 impl HttpMetrics {
     /// Makes and registers all metrics.
@@ -75,10 +74,14 @@ impl HttpMetrics {
                 opened: sockets.with_label_values(&["connect"]),
                 closed: sockets.with_label_values(&["disconnect"]),
             },
-            order: OrderMetrics {
-                answered: requests.with_label_values(&["POST", ORDER_V1, "200"]),
-                seconds: seconds.with_label_values(&["POST", ORDER_V1]),
-            },
+            orders: [Version::V1, Version::V2, Version::V3].map(|version| {
+                let path = version.order_path();
+                OrderMetrics {
+                    path,
+                    answered: requests.with_label_values(&["POST", path, "200"]),
+                    seconds: seconds.with_label_values(&["POST", path]),
+                }
+            }),
             requests,
             seconds,
         })
@@ -87,9 +90,11 @@ impl HttpMetrics {
     /// Counts an answered request.
     pub(super) fn count(&self, labels: Labels, status: StatusCode, took: Duration) {
         let Labels { method, endpoint } = labels;
-        if (method, endpoint, status) == ("POST", ORDER_V1, StatusCode::OK) {
-            self.order.answered.inc();
-            self.order.seconds.observe(took.as_secs_f64());
+        if let Some(order) = self.orders.iter().find(|order| order.path == endpoint)
+            && (method, status) == ("POST", StatusCode::OK)
+        {
+            order.answered.inc();
+            order.seconds.observe(took.as_secs_f64());
             return;
         }
         self.requests
@@ -150,7 +155,7 @@ fn method_label(method: &Method) -> &'static str {
 
 fn endpoint_label(path: &str) -> &'static str {
     const ENDPOINTS: [&str; 10] = [
-        ORDER_V1,
+        Version::V1.order_path(),
         Version::V2.order_path(),
         Version::V3.order_path(),
         "/api/dashboard",

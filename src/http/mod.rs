@@ -20,7 +20,7 @@ use warp::http::{HeaderValue, header};
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-pub use app::{App, AppParts, FaultAccess, RunningVersion};
+pub use app::{App, AppParts, FaultAccess, Readiness, RunningVersion};
 pub use server::{Acceptor, AcceptorArgs, Listening};
 
 /// All routes but the orders', which are answered before these are asked.

@@ -3,7 +3,9 @@
 mod root;
 mod shared;
 mod v1_direct;
+mod v2_redis_streams;
 
 pub use root::{Branches, root};
 pub use shared::{Shared, shared};
 pub use v1_direct::{DEFAULT_CREDIT_ORDERS, V1Direct, v1_direct};
+pub use v2_redis_streams::{DEFAULT_BACKLOG_ORDERS, V2RedisStreams, v2_redis_streams};

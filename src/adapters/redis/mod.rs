@@ -1,0 +1,22 @@
+//! Orders in a Redis stream between their acknowledgement and the store: several nodes may share it.
+
+mod entry;
+mod link;
+mod log;
+mod reader;
+mod scripts;
+
+pub use entry::{MAX_RECORD_BYTES, RECORD_FIELD};
+pub use link::UrlError;
+pub use log::RedisStream;
+
+/// The stream of orders.
+pub const STREAM: &str = "orders:stream";
+/// The consumer group of all nodes.
+pub const GROUP: &str = "order-workers";
+/// Where entries go that cannot be stored.
+pub const DEAD_LETTERS: &str = "orders:dead-letter";
+/// The nodes, with the time of their last sign of life.
+pub const NODES: &str = "orders:nodes";
+/// The most dead letters. When there are as many, further ones wait in the stream, which then fills up.
+pub const MAX_DEAD_LETTERS: u64 = 100_000;

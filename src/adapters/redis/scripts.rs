@@ -1,0 +1,22 @@
+//! What Redis does in one step. Scripts are loaded by their hash, and again where Redis has lost them.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+macro_rules! script {
+    ($($part:literal),+) => {
+        LazyLock::new(|| Script::new(concat!($(include_str!($part)),+)))
+    };
+}
+
+/// Appends records, unless the stream is full.
+pub(super) static APPEND: LazyLock<Script> = script!("lua/append.lua");
+/// Acknowledges entries and trims the stream.
+pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!("lua/trim.lua", "lua/acknowledge.lua");
+/// Moves entries to the dead letters.
+pub(super) static BURY: LazyLock<Script> = script!("lua/trim.lua", "lua/bury.lua");
+/// A node's round.
+pub(super) static KEEP: LazyLock<Script> = script!("lua/keep.lua");
+/// A node's goodbye.
+pub(super) static LEAVE: LazyLock<Script> = script!("lua/leave.lua");
