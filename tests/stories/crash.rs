@@ -6,14 +6,14 @@ use coffee_rt::load::Driver;
 use rand::{RngExt, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Books, Database, Node, check_ledger, customers, on_both_engines, patient, seed};
+use crate::support::{Books, Database, Node, check_ledger, customers, on_every_way, patient, seed};
 
 /// How often the node is killed.
 const CRASHES: usize = 20;
 /// Load meanwhile.
 const ORDERS_PER_SECOND: f64 = 400.0;
 
-on_both_engines!(a_killed_node_keeps_its_promises);
+on_every_way!(a_killed_node_keeps_its_promises);
 
 async fn a_killed_node_keeps_its_promises(database: Database) {
     let seed = seed();
@@ -34,6 +34,7 @@ async fn a_killed_node_keeps_its_promises(database: Database) {
     let finished = load.finish().await;
     assert_eq!(finished.report.broken_promises, 0, "{:?}", finished.report.broken);
     assert_eq!(finished.report.counts.unknown, 0, "{:#?}", finished.report);
+    node.until_stored().await;
     let books = Books::read(&database).await;
     check_ledger(&finished.ledger, &books);
     assert_eq!(database.assert_audit_clean(), finished.report.counts.acknowledged);

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::support::wire::{ORDER, order};
 use crate::support::{
     Books, Database, Node, Subscriber, Wire, broken_promises, customers, eventually, on_both_engines, seed,
+    through_a_log,
 };
 
 /// Load while the node is told to stop.
@@ -23,6 +24,7 @@ const SHORT_DRAIN: Duration = Duration::from_millis(1_500);
 /// What ends after the drain deadline: actors, the runtime, the process.
 const EXIT_SLACK: Duration = Duration::from_secs(8);
 
+through_a_log!(a_stop_under_load_loses_nothing);
 on_both_engines!(
     a_stop_under_load_loses_nothing,
     an_open_request_is_finished,
@@ -58,6 +60,7 @@ async fn a_stop_under_load_loses_nothing(database: Database) {
         stop.cancel();
         let finished = load.finish().await;
         next.until_ready().await;
+        next.until_stored().await;
 
         let books = Books::read(&database).await;
         let counts = finished.report.counts;

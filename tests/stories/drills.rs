@@ -6,9 +6,15 @@ use std::time::Duration;
 
 use coffee_rt::load::{Driver, profile_named};
 use serde_json::Value;
+use sqlx::{Connection, Executor};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::support::{Books, DEADLINE, Database, Node, broken_promises, customers, eventually, on_both_engines, seed};
+use crate::support::wire::ORDER;
+use crate::support::{
+    Books, DEADLINE, Database, Node, Requests, broken_promises, customers, eventually, on_both_engines, seed,
+    through_a_log,
+};
 
 /// Load of the scenario.
 const ORDERS_PER_SECOND: f64 = 600.0;
@@ -16,10 +22,17 @@ const ORDERS_PER_SECOND: f64 = 600.0;
 const BETWEEN_FAULTS: u64 = 40;
 /// How often the batcher is killed.
 const KILLS: u64 = 20;
+/// Orders acknowledged while a commit is held up.
+const HELD_UP: usize = 9;
 /// How long a correct dashboard may take to show what is stored.
 const CATCH_UP: Duration = Duration::from_secs(5);
 const _: () = assert!(CATCH_UP.as_secs() < DEADLINE.as_secs());
 
+through_a_log!(
+    without_a_drill_all_promises_hold,
+    acknowledging_before_the_commit_is_found,
+    counting_conflicts_is_found,
+);
 on_both_engines!(
     without_a_drill_all_promises_hold,
     acknowledging_before_the_commit_is_found,
@@ -46,6 +59,92 @@ async fn counting_conflicts_is_found(database: Database) {
     let broken = broken_in_scenario(&database, "count-conflicts").await;
     assert_found(&broken, "audit:");
     assert_found(&broken, "dashboard:");
+}
+
+/// While a lock holds up every commit, entries that wait for the next one must still be in the log when the node dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settling_entries_before_the_commit_is_found() {
+    for (drill, unsettled) in [("", 1 + HELD_UP), ("settle-before-commit", 0)] {
+        let database = Database::redis().await;
+        let node = Node::start_with(&database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
+        let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap()).await.unwrap();
+        let mut lock = hold_up_commits(&mut locking, &node).await;
+        for _ in 0..HELD_UP {
+            place(&node).await;
+        }
+        eventually("the entries are read", async || {
+            let ready: Value = node.client.get("/readyz").await.unwrap();
+            let log = &ready["components"]["v2"]["log"];
+            let read = log["lag"] == 0 && log["backlog"] == unsettled && log["pending"] == unsettled;
+            if read { Ok(()) } else { Err(log.to_string()) }
+        })
+        .await;
+        node.crash();
+        lock.rollback().await.unwrap();
+        let node = Node::start(&database).await;
+        node.until_stored().await;
+        let stored = Books::read(&database).await.rows;
+        // Whatever became of the commit that was under way, those behind it were in nobody's hands but the node's.
+        let lost = (1 + HELD_UP).saturating_sub(stored);
+        println!("{drill:?}: {lost} of {} acknowledged orders lost", 1 + HELD_UP);
+        assert_eq!(lost >= HELD_UP, !drill.is_empty(), "{drill}: {lost} lost");
+        assert!(lost == 0 || !drill.is_empty(), "{lost} lost");
+        node.stop().await;
+    }
+}
+
+/// While a lock holds up every commit, a dashboard may show nothing that is not stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn telling_a_commit_before_it_is_made_is_found() {
+    for (drill, shown) in [("", 0), ("delta-before-commit", 1)] {
+        let database = Database::redis().await;
+        let node = Node::start_with(&database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
+        let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap()).await.unwrap();
+        let lock = hold_up_commits(&mut locking, &node).await;
+        eventually("the dashboard shows what it was told", async || {
+            let dashboard: Value = node.client.get("/api/dashboard").await.unwrap();
+            match dashboard["stored_total"].as_u64().unwrap() {
+                total if total == shown => Ok(()),
+                total => Err(format!("{total} instead of {shown}")),
+            }
+        })
+        .await;
+        lock.rollback().await.unwrap();
+        node.until_stored().await;
+        node.stop().await;
+    }
+}
+
+async fn place(node: &Node) {
+    let order = std::str::from_utf8(ORDER).unwrap();
+    let answer = Requests::to(node).post(Uuid::now_v7(), order).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// Locks the orders and places one, whose commit then waits.
+async fn hold_up_commits<'c>(
+    conn: &'c mut sqlx::PgConnection,
+    node: &Node,
+) -> sqlx::Transaction<'c, sqlx::Postgres> {
+    let mut lock = conn.begin().await.unwrap();
+    let statement = "LOCK TABLE coffee_rt.order_rows IN EXCLUSIVE MODE";
+    lock.execute(statement).await.unwrap();
+    place(node).await;
+    until_a_commit_waits(&mut lock).await;
+    lock
+}
+
+async fn until_a_commit_waits(conn: &mut sqlx::PgConnection) {
+    eventually("a commit waits for the lock", async || {
+        let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'coffee_rt.order_rows'::regclass";
+        let waiting: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.unwrap();
+        if waiting > 0 {
+            Ok(())
+        } else {
+            Err("none does".to_owned())
+        }
+    })
+    .await;
 }
 
 fn assert_found(broken: &[String], what: &str) {
@@ -78,7 +177,7 @@ async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
     };
     for kill in 1..=KILLS {
         acknowledged(kill * BETWEEN_FAULTS).await;
-        node.inject("v1/batcher-0", "kill", 1).await;
+        node.inject(database.batcher(), "kill", 1).await;
     }
     acknowledged((KILLS + 1) * BETWEEN_FAULTS).await;
     let address = node.address();
@@ -92,6 +191,7 @@ async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
         "too little to prove anything"
     );
 
+    node.until_stored().await;
     let books = Books::read(database).await;
     let mut broken = broken_promises(&[&finished.ledger], &books);
     broken.extend(audit_differences(database));

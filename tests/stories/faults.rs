@@ -8,14 +8,14 @@ use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Books, Database, Node, Subscriber, check_ledger, customers, eventually, on_both_engines, seed};
+use crate::support::{Books, Database, Node, Subscriber, check_ledger, customers, eventually, on_every_way, seed};
 
 /// All faults together.
 const FAULTS: usize = 200;
 /// Load meanwhile.
 const ORDERS_PER_SECOND: f64 = 400.0;
 
-on_both_engines!(no_fault_in_the_tree_is_seen_from_outside);
+on_every_way!(no_fault_in_the_tree_is_seen_from_outside);
 
 async fn no_fault_in_the_tree_is_seen_from_outside(database: Database) {
     let seed = seed();
@@ -42,6 +42,7 @@ async fn no_fault_in_the_tree_is_seen_from_outside(database: Database) {
         "{report:#?}\n{}",
         node.log()
     );
+    node.until_stored().await;
     let books = Books::read(&database).await;
     check_ledger(&finished.ledger, &books);
     assert_eq!(books.rows as u64, report.counts.acknowledged);

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Books, Database, Node, check_ledger, customers, eventually, on_both_engines, seed};
+use crate::support::{Books, Database, Node, check_ledger, customers, eventually, on_every_way, seed};
 
 /// Faults that must not melt the tree down.
 const FAULTS_PER_SECOND: u64 = 10;
@@ -20,7 +20,7 @@ const MELTDOWN: i32 = 70;
 /// Longer than every backoff of all rounds together.
 const MELTDOWN_LIMIT: Duration = Duration::from_secs(60);
 
-on_both_engines!(ten_faults_a_second_are_borne);
+on_every_way!(ten_faults_a_second_are_borne);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endless_crash_loop_ends_the_node() {
@@ -84,6 +84,7 @@ async fn ten_faults_a_second_are_borne(database: Database) {
     println!("{:?}, {:?}", report.counts, report.latency);
     assert_eq!((report.counts.refused, report.counts.unknown), (0, 0), "{report:#?}");
     assert_eq!(report.broken_promises, 0, "{:?}", report.broken);
+    node.until_stored().await;
     check_ledger(&finished.ledger, &Books::read(&database).await);
     assert_eq!(database.assert_audit_clean(), report.counts.acknowledged);
     assert!(!node.log().contains("gave up"), "{}", node.log());

@@ -6,7 +6,7 @@ use coffee_rt::load::{Arrivals, Driver, Finished, Options, Pace};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Books, Database, Node, Subscriber, check_ledgers, customers, on_both_engines, seed, within};
+use crate::support::{Books, Database, Node, Subscriber, check_ledgers, customers, on_every_way, seed, within};
 
 /// Orders that may be under way.
 const CREDIT_ORDERS: usize = 32;
@@ -24,7 +24,7 @@ const GROWTH_LIMIT_KIB: u64 = 64 * 1024;
 /// How long it then serves as if nothing had been.
 const RELIEF: Duration = Duration::from_secs(1);
 
-on_both_engines!(too_many_customers_are_refused_early, a_flood_is_refused_early);
+on_every_way!(too_many_customers_are_refused_early, a_flood_is_refused_early);
 
 async fn too_many_customers_are_refused_early(database: Database) {
     overload(database, Pace::Closed).await;
@@ -65,6 +65,7 @@ async fn overload(database: Database, pace: Pace) {
     assert!(peak <= before + GROWTH_LIMIT_KIB, "{before} KiB became {peak} KiB");
 
     let relieved = serve_again(&node, seed).await;
+    node.until_stored().await;
     check_ledgers(&[&finished.ledger, &relieved.ledger], &Books::read(&database).await);
     let stored = database.assert_audit_clean();
     // An overloaded node refuses before anything is stored.

@@ -153,7 +153,9 @@ async fn wrong_settings_are_named() {
         ("COFFEE_RT_LOG_FORMAT", "xml", "log_format"),
         ("COFFEE_RT_LOG", "a=b=c", "log"),
         ("COFFEE_RT_VERSIONS", "v9", "v9"),
-        ("COFFEE_RT_VERSIONS", "v1,v2", "versions"),
+        ("COFFEE_RT_VERSIONS", "v1,v2", "versions: v2 needs redis_url"),
+        ("REDIS_URL", "http://localhost", "redis_url"),
+        ("COFFEE_RT_V2__BACKLOG_ORDERS", "0", "v2.backlog_orders"),
         ("DATABASE_URL", "mysql://localhost/coffee", "database_url"),
         ("DATABASE_URL", "not a url", "database_url"),
     ] {

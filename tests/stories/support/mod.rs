@@ -45,6 +45,26 @@ macro_rules! on_both_engines {
 }
 pub(crate) use on_both_engines;
 
+/// Runs stories with orders that go through a Redis stream to PostgreSQL.
+macro_rules! through_a_log {
+    ($($story:ident),+ $(,)?) => {
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(crate::support::Database::redis().await).await })+
+        }
+    };
+}
+pub(crate) use through_a_log;
+
+/// Runs stories on both engines and through a log.
+macro_rules! on_every_way {
+    ($($story:ident),+ $(,)?) => {
+        crate::support::on_both_engines!($($story),+);
+        crate::support::through_a_log!($($story),+);
+    };
+}
+pub(crate) use on_every_way;
+
 /// Customers who come again, for a minute, until each order is acknowledged.
 pub fn patient(mut customers: Options) -> Options {
     customers.retry.max_attempts = 100;
@@ -73,6 +93,7 @@ pub async fn within<T>(limit: Duration, what: &str, mut check: impl AsyncFnMut()
 /// Customers at a steady rate until the story stops them.
 pub fn customers(node: &Node, seed: u64, rate_per_second: f64) -> Options {
     let mut options = Options::new(node.url.clone());
+    options.version = node.version;
     options.seed = seed;
     options.connections = 64;
     options.duration = Some(LONGEST_LOAD);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coffee_rt::client::{ClientError, NodeClient};
+use coffee_rt::config::Version;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
@@ -15,15 +16,16 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::store_support::PostgresDatabase;
-use super::{DEADLINE, eventually};
+use super::{DEADLINE, OwnService, eventually};
 
 /// Lines of its log that are kept to explain a failure.
 const LOG_LINES: usize = 200;
 
-/// A database of a story's own; gone with it.
+/// A database of a story's own, and a Redis where orders go through its stream; gone with it.
 pub struct Database {
     folder: tempfile::TempDir,
     postgres: Option<PostgresDatabase>,
+    redis: Option<OwnService>,
     /// Where the node connects; another address than the database's own where something stands between.
     pub url: Option<String>,
 }
@@ -33,6 +35,7 @@ impl Database {
         Self {
             folder: tempfile::tempdir().unwrap(),
             postgres: None,
+            redis: None,
             url: None,
         }
     }
@@ -43,7 +46,34 @@ impl Database {
         Self {
             folder: tempfile::tempdir().unwrap(),
             postgres: Some(database),
+            redis: None,
             url,
+        }
+    }
+
+    /// PostgreSQL, to which orders go through a Redis of the story's own.
+    pub async fn redis() -> Self {
+        let mut database = Self::postgres().await;
+        database.redis = Some(OwnService::up("redis").await);
+        database
+    }
+
+    /// The Redis through whose stream orders go.
+    pub fn redis_server(&self) -> &OwnService {
+        self.redis.as_ref().expect("a database with a Redis")
+    }
+
+    /// The version that the story is about.
+    pub fn version(&self) -> Version {
+        if self.redis.is_some() { Version::V2 } else { Version::V1 }
+    }
+
+    /// The path of the batcher that stores its orders.
+    pub fn batcher(&self) -> &'static str {
+        match self.version() {
+            Version::V1 => "v1/batcher-0",
+            Version::V2 => "v2/pair-0/batcher",
+            Version::V3 => panic!("no story is about v3"),
         }
     }
 
@@ -52,6 +82,7 @@ impl Database {
         Self {
             folder: tempfile::tempdir().unwrap(),
             postgres: None,
+            redis: None,
             url: Some(url.to_owned()),
         }
     }
@@ -108,7 +139,11 @@ impl Database {
         command
             .current_dir(self.folder.path())
             .env_remove("DATABASE_URL")
+            .env_remove("REDIS_URL")
             .env("COFFEE_RT_LOG", "info");
+        if let Some(redis) = &self.redis {
+            command.env("REDIS_URL", &redis.url);
+        }
         if let Some(url) = url {
             command.env("DATABASE_URL", url);
         }
@@ -119,6 +154,8 @@ impl Database {
 /// A running node. Dropping it kills the process.
 pub struct Node {
     child: Child,
+    /// The version that its story is about.
+    pub version: Version,
     pub url: Url,
     pub client: NodeClient,
     log: Arc<Mutex<VecDeque<String>>>,
@@ -155,6 +192,7 @@ impl Node {
         let url: Url = format!("http://{address}").parse().unwrap();
         Self {
             child,
+            version: database.version(),
             client: NodeClient::new(&url, None).unwrap(),
             url,
             log,
@@ -168,6 +206,21 @@ impl Node {
                 .await
                 .map_err(|error| format!("{error}\n{}", self.log()))
                 .map(drop)
+        })
+        .await;
+    }
+
+    /// Waits until everything that was acknowledged is in the store; in v1 it is at once.
+    pub async fn until_stored(&self) {
+        if self.version == Version::V1 {
+            return;
+        }
+        eventually("the log is empty", async || {
+            let ready: Value = self.client.get("/readyz").await.map_err(|error| error.to_string())?;
+            match &ready["components"][self.version.name()]["log"] {
+                log if log["backlog"] == 0 && log["pending"] == 0 => Ok(()),
+                log => Err(format!("{log}\n{}", self.log())),
+            }
         })
         .await;
     }

@@ -24,6 +24,7 @@ pub struct Answer {
 #[derive(Clone)]
 pub struct Requests {
     node: Url,
+    order_path: &'static str,
     http: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -31,12 +32,13 @@ impl Requests {
     pub fn to(node: &Node) -> Self {
         Self {
             node: node.url.clone(),
+            order_path: node.version.order_path(),
             http: Client::builder(TokioExecutor::new()).build(HttpConnector::new()),
         }
     }
 
     pub async fn post(&self, key: Uuid, order: &str) -> Answer {
-        let request = Request::post(self.node.join("/api/v1/order").unwrap().as_str())
+        let request = Request::post(self.node.join(self.order_path).unwrap().as_str())
             .header("content-type", "application/json")
             .header("idempotency-key", key.to_string());
         self.exchange(request.body(Full::from(order.to_owned())).unwrap()).await
