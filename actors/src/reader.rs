@@ -31,7 +31,12 @@ const COMPARISONS: u32 = 10;
 /// What a reader can be told.
 pub enum ReaderMsg {
     /// The reading it began has ended.
-    Read(Result<Vec<Entry>, LogError>),
+    Read {
+        /// Which entries were asked for.
+        course: Course,
+        /// What came.
+        entries: Result<Vec<Entry>, LogError>,
+    },
     /// The pause between readings is over.
     ReadOn,
     /// Entries were settled.
@@ -63,9 +68,12 @@ pub struct ReaderArgs {
 
 /// Which entries come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Course {
+pub enum Course {
     /// Those delivered before, beyond this one.
-    Again { after: EntryId },
+    Again {
+        /// The place before them.
+        after: EntryId,
+    },
     /// New ones.
     New,
 }
@@ -114,8 +122,13 @@ impl Worker for Reader {
 
     async fn handle(&mut self, message: ReaderMsg) -> Result<(), Failure> {
         match message {
-            ReaderMsg::Read(Ok(entries)) => self.deliver(entries)?,
-            ReaderMsg::Read(Err(error)) => self.not_read(&error),
+            ReaderMsg::Read {
+                course,
+                entries: Ok(entries),
+            } => self.deliver(course, entries)?,
+            ReaderMsg::Read {
+                entries: Err(error), ..
+            } => self.not_read(&error),
             ReaderMsg::ReadOn => self.reading = false,
             ReaderMsg::Settle => {}
             ReaderMsg::Acknowledged(ended) => self.acknowledged(ended),
@@ -161,27 +174,29 @@ impl Reader {
         // What is new must all be taken in hand; of what was delivered before, much may be there already.
         let room = self.args.credit.available().min(MAX_BATCH_ORDERS);
         tokio::spawn(async move {
-            let read = match course {
+            let entries = match course {
                 Course::Again { after } => log.pending(after, MAX_BATCH_ORDERS).await,
                 Course::New => log.next(room).await,
             };
-            let _ = me.send(ReaderMsg::Read(read));
+            let _ = me.send(ReaderMsg::Read { course, entries });
         });
     }
 
-    /// Gives entries to the batcher.
-    fn deliver(&mut self, entries: Vec<Entry>) -> Result<(), Failure> {
+    /// Gives entries to the batcher. Where the course was changed meanwhile, the new one begins after them.
+    fn deliver(&mut self, course: Course, entries: Vec<Entry>) -> Result<(), Failure> {
         self.read_backoff.answers();
         let (count, last) = (entries.len(), entries.last().map(|entry| entry.id));
-        if !self.take_in_hand(entries)? {
+        let room = self.take_in_hand(entries)?;
+        if !room {
             self.course = Course::BEGINNING;
-        } else if self.course != Course::New {
+        } else if course != Course::New && course == self.course {
             self.course = last.map_or(Course::New, |after| Course::Again { after });
-        } else if count < MAX_BATCH_ORDERS {
-            self.tell_after(Duration::from_millis(READ_INTERVAL_MS), ReaderMsg::ReadOn);
-            return Ok(());
         }
-        self.reading = false;
+        if room && course == Course::New && count < MAX_BATCH_ORDERS {
+            self.tell_after(Duration::from_millis(READ_INTERVAL_MS), ReaderMsg::ReadOn);
+        } else {
+            self.reading = false;
+        }
         Ok(())
     }
 

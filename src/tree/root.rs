@@ -4,7 +4,7 @@
 //! root                 one_for_one
 //! ├── shared           one_for_one   what all versions need            (shared.rs)
 //! ├── v1               one_for_one   HTTP to SQL directly              (v1_direct.rs)
-//! ├── v2               one_for_one   HTTP to Redis Streams to SQL      (v2_redis_streams.rs)
+//! ├── v2               one_for_one   HTTP to Redis Streams to SQL      (v2_redis_streams.rs), only with Redis
 //! └── http             worker        accepts connections; last, so that what it calls is there
 //! ```
 

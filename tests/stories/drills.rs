@@ -67,14 +67,15 @@ async fn settling_entries_before_the_commit_is_found() {
     for (drill, unsettled) in [("", 1 + HELD_UP), ("settle-before-commit", 0)] {
         let database = Database::redis().await;
         let node = Node::start_with(&database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
-        let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap()).await.unwrap();
-        let mut lock = hold_up_commits(&mut locking, &node).await;
+        let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap())
+            .await
+            .unwrap();
+        let lock = hold_up_commits(&mut locking, &node).await;
         for _ in 0..HELD_UP {
             place(&node).await;
         }
         eventually("the entries are read", async || {
-            let ready: Value = node.client.get("/readyz").await.unwrap();
-            let log = &ready["components"]["v2"]["log"];
+            let log = node.log_state().await;
             let read = log["lag"] == 0 && log["backlog"] == unsettled && log["pending"] == unsettled;
             if read { Ok(()) } else { Err(log.to_string()) }
         })
@@ -99,7 +100,9 @@ async fn telling_a_commit_before_it_is_made_is_found() {
     for (drill, shown) in [("", 0), ("delta-before-commit", 1)] {
         let database = Database::redis().await;
         let node = Node::start_with(&database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
-        let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap()).await.unwrap();
+        let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap())
+            .await
+            .unwrap();
         let lock = hold_up_commits(&mut locking, &node).await;
         eventually("the dashboard shows what it was told", async || {
             let dashboard: Value = node.client.get("/api/dashboard").await.unwrap();
@@ -122,10 +125,7 @@ async fn place(node: &Node) {
 }
 
 /// Locks the orders and places one, whose commit then waits.
-async fn hold_up_commits<'c>(
-    conn: &'c mut sqlx::PgConnection,
-    node: &Node,
-) -> sqlx::Transaction<'c, sqlx::Postgres> {
+async fn hold_up_commits<'c>(conn: &'c mut sqlx::PgConnection, node: &Node) -> sqlx::Transaction<'c, sqlx::Postgres> {
     let mut lock = conn.begin().await.unwrap();
     let statement = "LOCK TABLE coffee_rt.order_rows IN EXCLUSIVE MODE";
     lock.execute(statement).await.unwrap();

@@ -2,27 +2,47 @@
 
 use std::path::Path;
 
+use coffee_rt::config::Version;
 use serde_json::Value;
 
-use crate::support::{Database, Node, on_both_engines};
+use crate::support::{Database, Node, on_every_way};
 
-/// Batchers of the node, so that `batcher-…` means something.
-const BATCHERS: usize = 3;
+/// Batchers and readers of the node, so that `batcher-…` and `pair-…` mean something.
+const COPIES: usize = 3;
 
-on_both_engines!(the_running_tree_is_the_drawn_one);
+on_every_way!(the_running_tree_is_the_drawn_one);
 
 /// A line of a drawing, or a row of `/api/actors`: parent, name, strategy or `worker`.
 type Row = (String, String, String);
 
 async fn the_running_tree_is_the_drawn_one(database: Database) {
-    let batchers = BATCHERS.to_string();
-    let node = Node::start_with(&database, &[("COFFEE_RT_V1__BATCHERS", &batchers)]).await;
+    let copies = COPIES.to_string();
+    let settings = [
+        ("COFFEE_RT_V1__BATCHERS", &*copies),
+        ("COFFEE_RT_V2__READERS", &*copies),
+    ];
+    let node = Node::start_with(&database, &settings).await;
     let tree: Value = node.client.get("/api/actors").await.unwrap();
     let running: Vec<Row> = tree["actors"].as_array().unwrap().iter().map(row).collect();
-    let drawn = drawn_tree(database.url.is_some());
+    let drawn = drawn_tree(&Parts {
+        postgres: database.url.is_some(),
+        redis: database.version() == Version::V2,
+    });
     assert!(drawn.len() >= 10, "{drawn:?}");
     assert_eq!(running, drawn);
     node.stop().await;
+}
+
+/// What a node has decides what of the drawing is there.
+struct Parts {
+    postgres: bool,
+    redis: bool,
+}
+
+impl Parts {
+    fn have(&self, line: &str) -> bool {
+        !(line.contains("only with PostgreSQL") && !self.postgres || line.contains("only with Redis") && !self.redis)
+    }
 }
 
 fn row(actor: &Value) -> Row {
@@ -42,17 +62,16 @@ fn row(actor: &Value) -> Row {
 }
 
 /// All drawings put together: the root's, with each branch's where the root names it.
-fn drawn_tree(postgres: bool) -> Vec<Row> {
+fn drawn_tree(parts: &Parts) -> Vec<Row> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tree");
     let mut drawings: Vec<Vec<Row>> = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("//!")).collect();
+        let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("//! ")).collect();
         if let Some(begin) = lines.iter().position(|line| line.trim() == "```text") {
             let drawing = lines[begin + 1..].iter().take_while(|line| line.trim() != "```");
             drawings.push(read(
-                &drawing.map(|line| line.trim_start()).collect::<Vec<_>>(),
-                postgres,
+                &drawing.copied().filter(|line| parts.have(line)).collect::<Vec<_>>(),
             ));
         }
     }
@@ -73,24 +92,43 @@ fn drawn_tree(postgres: bool) -> Vec<Row> {
     tree
 }
 
-fn read(drawing: &[&str], postgres: bool) -> Vec<Row> {
-    let words = |line: &str| {
-        let mut words = line.trim_start_matches(['├', '└', '─', ' ']).split_whitespace();
-        (words.next().unwrap().to_owned(), words.next().unwrap().to_owned())
-    };
-    let (top, strategy) = words(drawing[0]);
-    let parent = if top == "root" { "" } else { "root" };
-    let mut rows = vec![(parent.to_owned(), top.clone(), strategy)];
-    for line in &drawing[1..] {
-        if line.contains("only with PostgreSQL") && !postgres {
-            continue;
-        }
-        let (name, kind) = words(line);
+fn read(drawing: &[&str]) -> Vec<Row> {
+    const BRANCHES: [char; 5] = ['├', '└', '─', '│', ' '];
+    let mut rows: Vec<Row> = Vec::new();
+    // Whose children are drawn at each depth.
+    let mut above: Vec<String> = Vec::new();
+    for line in drawing {
+        let depth = line.chars().take_while(|sign| BRANCHES.contains(sign)).count() / 4;
+        let mut words = line.trim_start_matches(BRANCHES).split_whitespace();
+        let (name, kind) = (words.next().unwrap().to_owned(), words.next().unwrap().to_owned());
+        above.truncate(depth);
+        let parent = match (depth, name.as_str()) {
+            (0, "root") => String::new(),
+            (0, _) => "root".to_owned(),
+            _ => above[..depth].join("/"),
+        };
+        above.push(name.clone());
         match name.strip_suffix('…') {
-            // "One for each of v1.batchers": the first is drawn by itself.
-            Some(prefix) => rows.extend((1..BATCHERS).map(|n| (top.clone(), format!("{prefix}{n}"), kind.clone()))),
-            None => rows.push((top.clone(), name, kind)),
+            // "One for each": the first is drawn by itself, with all below it.
+            Some(prefix) => rows.extend(
+                (1..COPIES)
+                    .flat_map(|n| copy(&rows, &parent, prefix, n))
+                    .collect::<Vec<_>>(),
+            ),
+            None => rows.push((parent, name, kind)),
         }
     }
     rows
+}
+
+/// The rows of `prefix-0` and of all below it, for another number.
+fn copy(rows: &[Row], parent: &str, prefix: &str, n: usize) -> Vec<Row> {
+    let (first, path) = (format!("{prefix}0"), format!("{parent}/{prefix}0"));
+    let own = |row: &&Row| row.0 == parent && row.1 == first || row.0 == path || row.0.starts_with(&format!("{path}/"));
+    let numbered = |text: &str| text.replacen(&first, &format!("{prefix}{n}"), 1);
+    let copies = rows.iter().filter(own).map(|(above, name, kind)| {
+        let name = if above == parent { numbered(name) } else { name.clone() };
+        (numbered(above), name, kind.clone())
+    });
+    copies.collect()
 }

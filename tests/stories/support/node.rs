@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::store_support::PostgresDatabase;
-use super::{DEADLINE, OwnService, eventually};
+use super::{DEADLINE, OwnService, Requests, eventually};
 
 /// Lines of its log that are kept to explain a failure.
 const LOG_LINES: usize = 200;
@@ -53,14 +53,24 @@ impl Database {
 
     /// PostgreSQL, to which orders go through a Redis of the story's own.
     pub async fn redis() -> Self {
-        let mut database = Self::postgres().await;
-        database.redis = Some(OwnService::up("redis").await);
-        database
+        Self::postgres().await.through(OwnService::up("redis").await)
+    }
+
+    /// Puts a Redis before it, through which orders go.
+    pub fn through(mut self, redis: OwnService) -> Self {
+        self.redis = Some(redis);
+        self
     }
 
     /// The Redis through whose stream orders go.
     pub fn redis_server(&self) -> &OwnService {
         self.redis.as_ref().expect("a database with a Redis")
+    }
+
+    /// A client of that Redis, as any other program may be.
+    pub fn redis_client(&self) -> redis::Connection {
+        let client = redis::Client::open(self.redis_server().url.as_str()).unwrap();
+        client.get_connection().unwrap()
     }
 
     /// The version that the story is about.
@@ -156,6 +166,8 @@ pub struct Node {
     child: Child,
     /// The version that its story is about.
     pub version: Version,
+    /// Where its Redis is, if it has one.
+    redis_url: Option<String>,
     pub url: Url,
     pub client: NodeClient,
     log: Arc<Mutex<VecDeque<String>>>,
@@ -193,6 +205,7 @@ impl Node {
         Self {
             child,
             version: database.version(),
+            redis_url: database.redis.as_ref().map(|redis| redis.url.clone()),
             client: NodeClient::new(&url, None).unwrap(),
             url,
             log,
@@ -210,16 +223,32 @@ impl Node {
         .await;
     }
 
-    /// Waits until everything that was acknowledged is in the store; in v1 it is at once.
+    /// How its log is, as `/readyz` shows it.
+    pub async fn log_state(&self) -> Value {
+        let ready = Requests::to(self).get("/readyz").await;
+        let ready: Value = serde_json::from_str(&ready.body).unwrap();
+        ready["components"][self.version.name()]["log"].clone()
+    }
+
+    /// The value of a metric, with its labels as they stand in the text.
+    pub async fn metric(&self, name_and_labels: &str) -> f64 {
+        let text = Requests::to(self).get("/metrics").await.body;
+        let line = text.lines().find_map(|line| line.strip_prefix(name_and_labels));
+        line.unwrap_or_else(|| panic!("no {name_and_labels} in {text}"))
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    /// Waits until everything that was acknowledged is in the store; in v1 it is at once. Asks Redis: what the node shows
+    /// may be half a second old.
     pub async fn until_stored(&self) {
-        if self.version == Version::V1 {
-            return;
-        }
-        eventually("the log is empty", async || {
-            let ready: Value = self.client.get("/readyz").await.map_err(|error| error.to_string())?;
-            match &ready["components"][self.version.name()]["log"] {
-                log if log["backlog"] == 0 && log["pending"] == 0 => Ok(()),
-                log => Err(format!("{log}\n{}", self.log())),
+        let Some(url) = &self.redis_url else { return };
+        let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+        eventually("the stream is empty", async || {
+            match redis::cmd("XLEN").arg("orders:stream").query::<u64>(&mut redis) {
+                Ok(0) => Ok(()),
+                length => Err(format!("{length:?}, {}\n{}", self.log_state().await, self.log())),
             }
         })
         .await;

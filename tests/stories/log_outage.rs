@@ -1,0 +1,170 @@
+//! Redis or PostgreSQL dies under orders that go through a stream: what was acknowledged is stored in the end, once.
+
+use std::time::{Duration, Instant};
+
+use coffee_rt::load::{Driver, Finished, Options};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{
+    Books, Database, Node, OwnService, Recount, Requests, Subscriber, check_ledger, customers, eventually, patient,
+    seed,
+};
+
+/// Load meanwhile.
+const ORDERS_PER_SECOND: f64 = 300.0;
+/// How often Redis is killed.
+const KILLS: usize = 4;
+/// How long PostgreSQL is away while orders are accepted.
+const OUTAGE: Duration = Duration::from_secs(30);
+/// How long each is dead where both are.
+const BOTH_DEAD: Duration = Duration::from_secs(5);
+
+/// A node of v2 alone, on services of the story's own.
+struct Scene {
+    postgres: OwnService,
+    database: Database,
+    node: Node,
+    subscriber: Subscriber,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let (postgres, redis) = tokio::join!(OwnService::up("postgres"), OwnService::up("redis"));
+        let database = Database::at(&postgres.url).through(redis);
+        let node = Node::start_with(&database, &[("COFFEE_RT_VERSIONS", "v2")]).await;
+        let subscriber = Subscriber::connect(&node.client).await;
+        Self {
+            postgres,
+            database,
+            node,
+            subscriber,
+        }
+    }
+
+    /// Load while something happens.
+    async fn under_load(&self, options: Options, fault: impl AsyncFnOnce()) -> Finished {
+        let stop = CancellationToken::new();
+        let load = Driver::new(options).unwrap().start(&stop);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        fault().await;
+        eventually("who was refused has come again", async || {
+            match load.progress().counts.refused {
+                0 => Ok(()),
+                refused => Err(format!("{refused} have not\n{}", self.node.log())),
+            }
+        })
+        .await;
+        stop.cancel();
+        let finished = load.finish().await;
+        println!(
+            "{:?}, refused {:?}",
+            finished.report.counts, finished.report.refused_by_status
+        );
+        finished
+    }
+
+    /// Every order is acknowledged, stored once, and shown to everybody.
+    async fn assert_well(self, finished: &Finished) {
+        let report = &finished.report;
+        assert_eq!(report.broken_promises, 0, "{:?}", report.broken);
+        assert_eq!((report.counts.refused, report.counts.unknown), (0, 0), "{report:#?}");
+        assert!(report.refused_by_status.values().all(|r| r.without_retry_after == 0));
+        self.node.until_stored().await;
+        check_ledger(&finished.ledger, &Books::read(&self.database).await);
+        assert_eq!(self.database.assert_audit_clean(), report.counts.acknowledged);
+        let recount = Recount::read(&self.database).await;
+        recount.assert_shown_by(&self.node).await;
+        recount.assert_seen_by(&self.subscriber).await;
+        self.node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_killed_loses_nothing() {
+    let scene = Scene::set().await;
+    let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
+    let redis = scene.database.redis_server();
+    let finished = scene
+        .under_load(options, async || {
+            for _ in 0..KILLS {
+                redis.kill().await;
+                until_ready_is(&scene.node, 503).await;
+                redis.start().await;
+                until_ready_is(&scene.node, 200).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        })
+        .await;
+    scene.assert_well(&finished).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_are_accepted_while_postgres_is_away() {
+    let scene = Scene::set().await;
+    let mut options = customers(&scene.node, seed(), ORDERS_PER_SECOND);
+    options.retry.max_attempts = 1;
+    let finished = scene
+        .under_load(options, async || {
+            scene.postgres.kill().await;
+            let until = Instant::now() + OUTAGE;
+            until_degraded(&scene.node).await;
+            while Instant::now() < until {
+                let ready = Requests::to(&scene.node).get("/readyz").await;
+                assert_eq!(ready.status, 200, "{ready:?}");
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            let waiting = scene.node.log_state().await["backlog"].as_u64().unwrap();
+            println!("{waiting} orders wait for the store");
+            assert!(
+                waiting > (ORDERS_PER_SECOND * OUTAGE.as_secs_f64() / 2.0) as u64,
+                "{waiting}"
+            );
+            scene.postgres.start().await;
+        })
+        .await;
+    assert!(finished.report.refused_by_status.is_empty(), "{:?}", finished.report);
+    scene.assert_well(&finished).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_may_die_at_once() {
+    let scene = Scene::set().await;
+    let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
+    let redis = scene.database.redis_server();
+    let finished = scene
+        .under_load(options, async || {
+            for redis_first in [true, false] {
+                tokio::join!(redis.kill(), scene.postgres.kill());
+                tokio::time::sleep(BOTH_DEAD).await;
+                let [first, second] = if redis_first {
+                    [redis, &scene.postgres]
+                } else {
+                    [&scene.postgres, redis]
+                };
+                first.start().await;
+                tokio::time::sleep(BOTH_DEAD).await;
+                second.start().await;
+                until_ready_is(&scene.node, 200).await;
+            }
+        })
+        .await;
+    scene.assert_well(&finished).await;
+}
+
+async fn until_ready_is(node: &Node, status: u16) {
+    let client = Requests::to(node);
+    eventually("readiness follows Redis", async || match client.get("/readyz").await {
+        ready if ready.status == status => Ok(()),
+        ready => Err(format!("{ready:?}\n{}", node.log())),
+    })
+    .await;
+}
+
+async fn until_degraded(node: &Node) {
+    let client = Requests::to(node);
+    eventually("the absent store is told", async || match client.get("/readyz").await {
+        ready if ready.body.contains("wait in the log for the store") => Ok(()),
+        ready => Err(ready.body),
+    })
+    .await;
+}
