@@ -2,7 +2,11 @@
 -- made once a second, so that the generator takes little of the time it measures.
 local drinks = { "cappuccino", "americano", "latte" }
 local stores = { "uptown", "downtown", "central", "southend" }
-local requests, made_at, turn = {}, 0, 0
+local requests, made_at, turn, path = {}, 0, 0, "/api/v1/order"
+
+function init(arguments)
+    path = arguments[1] or path
+end
 
 local function make(now)
     requests, made_at = {}, now
@@ -11,7 +15,7 @@ local function make(now)
         for s, store in ipairs(stores) do
             local body = string.format('{"drink":"%s","store":"%s","price":%.2f,"timestamp":"%s"}', drink, store,
                 2.5 + d * 0.75 + s * 0.05, timestamp)
-            requests[#requests + 1] = wrk.format("POST", "/api/v1/order", { ["Content-Type"] = "application/json" }, body)
+            requests[#requests + 1] = wrk.format("POST", path, { ["Content-Type"] = "application/json" }, body)
         end
     end
 end

@@ -33,14 +33,14 @@ pub async fn measure(
         // Taking turns at being first: a drift of the machine's speed favours neither.
         let node_first = round % 2 == 1;
         let early = if node_first {
-            Some(wrk::run(node.address, duration, database.folder()).await?)
+            Some(wrk::run(node.address, engine.order_path(), duration, database.folder()).await?)
         } else {
             None
         };
-        let bare = wrk::run(reference.address, duration, database.folder()).await?;
+        let bare = wrk::run(reference.address, Engine::V1_PATH, duration, database.folder()).await?;
         let run = match early {
             Some(run) => run,
-            None => wrk::run(node.address, duration, database.folder()).await?,
+            None => wrk::run(node.address, engine.order_path(), duration, database.folder()).await?,
         };
         (acknowledged, runs) = (acknowledged + run.requests, runs + 1);
         if round > 0 {
@@ -51,12 +51,12 @@ pub async fn measure(
         }
     }
     let memory = node.resident_kib()?;
-    node.stop().await?;
     reference.stop().await?;
     // The generator leaves at the end of each run with an order under way on each connection.
     let audit = database.check(acknowledged, runs * u64::from(wrk::CONNECTIONS)).await?;
+    node.stop().await?;
     database.delete().await?;
-    let what = format!("durable v1 acks / bare warp route, {}", engine.name());
+    let what = format!("durable {} acks / bare warp route, {}", engine.version(), engine.name());
     let slowest = waits.iter().map(|run| run.p99_micros).max().unwrap_or_default();
     let figure = Figure::new(what, "", Wanted::AtLeast(GOAL_RATIO), &ratios)
         .beside(format!(

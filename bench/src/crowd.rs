@@ -58,7 +58,8 @@ pub async fn run(address: SocketAddr, clients: u32, orders: u32) -> anyhow::Resu
     let (began, mut acknowledged) = (Instant::now(), Vec::new());
     for order in 0..orders {
         sleep_until((began + ORDER_INTERVAL * order).into()).await;
-        let id = customer.place_order().await?;
+        let placed = customer.place_order(Engine::V1_PATH).await?;
+        let id = placed.id.context("an answer without an id")?;
         acknowledged.push((id, Instant::now()));
     }
     sleep(LAST_FRAME_LIMIT).await;

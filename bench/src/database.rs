@@ -1,6 +1,8 @@
 //! A database of its own for each measurement, and the node's recount of it.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -11,13 +13,17 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::node::node_program;
+use crate::stream::Stream;
 
 /// Where the server of PostgreSQL is, as `deploy/local/services env` prints it.
 const URL_VARIABLES: [&str; 2] = ["COFFEE_RT_TEST_POSTGRES_URL", "DATABASE_URL"];
 /// Databases and logs are made here, on the disk that the build uses.
 const WORK_FOLDER: &str = "target/bench";
 
-/// Which store is measured.
+/// How long a stream may take to be stored before its orders are counted.
+const DRAIN_LIMIT: Duration = Duration::from_secs(120);
+
+/// Which store is measured, and by which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
@@ -25,6 +31,8 @@ pub enum Engine {
     Sqlite,
     /// The server.
     Postgres,
+    /// The server, behind a Redis stream.
+    Redis,
 }
 
 /// A fresh database in a fresh folder; both are deleted in the end.
@@ -32,6 +40,8 @@ pub struct Database {
     folder: TempDir,
     /// Of PostgreSQL: the server, and the name.
     postgres: Option<(String, String)>,
+    /// The stream before it.
+    stream: Option<Stream>,
 }
 
 /// What a recount says.
@@ -48,11 +58,29 @@ pub struct Audit {
 pub struct WrongCount(pub String);
 
 impl Engine {
+    /// Where v1 takes orders.
+    pub const V1_PATH: &'static str = "/api/v1/order";
+
+    /// The version that is measured.
+    pub fn version(self) -> &'static str {
+        if self == Self::Redis { "v2" } else { "v1" }
+    }
+
+    /// Where it takes orders.
+    pub fn order_path(self) -> &'static str {
+        if self == Self::Redis {
+            "/api/v2/order"
+        } else {
+            Self::V1_PATH
+        }
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Redis => "redis",
         }
     }
 }
@@ -63,14 +91,22 @@ impl Database {
         let folder = work_folder()?;
         let postgres = match engine {
             Engine::Sqlite => None,
-            Engine::Postgres => {
+            Engine::Postgres | Engine::Redis => {
                 let server = postgres_url()?;
                 let name = format!("bench_{}", Uuid::new_v4().simple());
                 administrate(&server, format!("CREATE DATABASE {name}")).await?;
                 Some((server, name))
             }
         };
-        Ok(Self { folder, postgres })
+        let stream = match engine {
+            Engine::Redis => Some(Stream::create()?),
+            _ => None,
+        };
+        Ok(Self {
+            folder,
+            postgres,
+            stream,
+        })
     }
 
     /// Deletes it.
@@ -79,6 +115,24 @@ impl Database {
             Some((server, name)) => administrate(server, format!("DROP DATABASE {name} WITH (FORCE)")).await,
             None => Ok(()),
         }
+    }
+
+    /// The stream before it, if there is one.
+    pub fn stream(&self) -> Option<&Stream> {
+        self.stream.as_ref()
+    }
+
+    /// The ids of all stored orders by their keys.
+    pub async fn ids(&self) -> anyhow::Result<HashMap<Uuid, u64>> {
+        let url = self.url().context("ids are given by the answers")?;
+        let mut conn = PgConnection::connect(&url).await?;
+        let rows: Vec<(Uuid, i64)> = sqlx::query_as("SELECT message_id, id FROM coffee_rt.orders")
+            .fetch_all(&mut conn)
+            .await?;
+        conn.close().await?;
+        rows.into_iter()
+            .map(|(key, id)| Ok((key, u64::try_from(id)?)))
+            .collect()
     }
 
     /// Its folder, for the file and for logs.
@@ -100,10 +154,14 @@ impl Database {
 
     /// The node's flags that choose it.
     pub fn flags(&self) -> Vec<String> {
-        match self.url() {
+        let mut flags = match self.url() {
             Some(url) => vec!["--database-url".to_owned(), url],
             None => vec!["--sqlite-path".to_owned(), self.file().display().to_string()],
+        };
+        if let Some(stream) = &self.stream {
+            flags.extend(["--redis-url", &stream.url, "--versions", "v2"].map(str::to_owned));
         }
+        flags
     }
 
     /// Runs one of the node's commands on it and returns what it prints.
@@ -121,6 +179,9 @@ impl Database {
 
     /// Recounts it and checks that its orders are those that were acknowledged, and at most `unanswered` more.
     pub async fn check(&self, acknowledged: u64, unanswered: u64) -> anyhow::Result<Audit> {
+        if let Some(stream) = &self.stream {
+            stream.until_empty(DRAIN_LIMIT).await?;
+        }
         let audit: Audit = serde_json::from_slice(&self.command(&["audit", "--json"]).await?)?;
         let complain = |reason: String| Err(WrongCount(reason).into());
         if !audit.differences.is_empty() {

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use crate::database::{Engine, postgres_url};
+use crate::stream::Stream;
 
 /// The versions of the libraries that the node and the reference are built from.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
@@ -35,11 +36,14 @@ pub async fn describe(engines: &[Engine]) -> anyhow::Result<BTreeMap<&'static st
         ("hyper", locked("hyper")),
         ("sqlx", locked("sqlx")),
     ]);
-    if engines.contains(&Engine::Postgres) {
+    if engines.iter().any(|engine| *engine != Engine::Sqlite) {
         let mut conn = PgConnection::connect(&postgres_url()?).await?;
         let version = sqlx::query_scalar("SHOW server_version").fetch_one(&mut conn).await?;
         facts.insert("postgres", version);
         conn.close().await?;
+    }
+    if engines.contains(&Engine::Redis) {
+        facts.insert("redis", Stream::create()?.version()?);
     }
     let mut conn = SqliteConnectOptions::new().in_memory(true).connect().await?;
     let version = sqlx::query_scalar("SELECT sqlite_version()")

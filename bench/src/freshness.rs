@@ -1,8 +1,10 @@
 //! From an order's acknowledgement to the first WebSocket frame that includes it.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use uuid::Uuid;
 
 use crate::database::{Database, Engine};
 use crate::http::DashboardSocket;
@@ -19,9 +21,19 @@ const LAST_FRAME_LIMIT: Duration = Duration::from_secs(5);
 /// When a frame came and how many orders it includes.
 type Arrival = (Instant, u64);
 
+/// Where the socket is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Viewer {
+    /// On the node that takes the orders.
+    Here,
+    /// On another node of the same stream and store.
+    Elsewhere,
+}
+
 /// Measures an engine at a rate.
 pub async fn measure(
     engine: Engine,
+    viewer: Viewer,
     rate_per_second: f64,
     rounds: u32,
     duration: Duration,
@@ -29,11 +41,15 @@ pub async fn measure(
 ) -> anyhow::Result<Figure> {
     let database = Database::create(engine).await?;
     let node = Server::node(&database).await?;
-    let mut socket = DashboardSocket::open(node.address).await?;
+    let other = match viewer {
+        Viewer::Here => None,
+        Viewer::Elsewhere => Some(Server::node(&database).await?),
+    };
+    let mut socket = DashboardSocket::open(other.as_ref().unwrap_or(&node).address).await?;
     let (mut p99s, mut p50s, mut worst, mut stored, mut rates) = (Vec::new(), Vec::new(), 0.0_f64, 0, Vec::new());
     for round in 1..=rounds {
         progress.say(format!("freshness, {}: round {round} of {rounds}", engine.name()));
-        let pacer = Pacer::start(node.address, rate_per_second).await?;
+        let pacer = Pacer::start(node.address, engine.order_path(), rate_per_second).await?;
         let began = Instant::now();
         let mut frames = Vec::new();
         listen(&mut socket, &mut frames, began + duration, None).await?;
@@ -56,15 +72,24 @@ pub async fn measure(
         )
         .await?;
         rates.push(f64::from(u32::try_from(orders.len())?) / duration.as_secs_f64());
-        let mut waits = waits(&orders, &frames).context("an acknowledged order is in no frame")?;
+        let ids = if orders.iter().all(|order| order.placed.id.is_some()) {
+            HashMap::new()
+        } else {
+            database.ids().await?
+        };
+        let mut waits = waits(&orders, &ids, &frames).context("an acknowledged order is in no frame")?;
         p99s.push(percentile_ms(&mut waits, 99));
         p50s.push(percentile_ms(&mut waits, 50));
         worst = worst.max(percentile_ms(&mut waits, 100));
     }
-    node.stop().await?;
     database.check(stored, 0).await?;
+    node.stop().await?;
+    if let Some(other) = other {
+        other.stop().await?;
+    }
     database.delete().await?;
-    let what = format!("acknowledged → in a WebSocket frame, p99, {}", engine.name());
+    let place = if viewer == Viewer::Here { "" } else { " of another node" };
+    let what = format!("acknowledged → in a WebSocket frame{place}, p99, {}", engine.name());
     let remark = format!(
         "at {:.0} orders/s (asked for {rate_per_second:.0}); p50 {:.1} ms, worst {worst:.1} ms; {stored} orders",
         median(&rates),
@@ -92,9 +117,10 @@ async fn listen(
 
 /// How long each order waited for its frame; zero where the frame came first. In a database that had no other orders an
 /// order's id is the number of orders that a frame must include.
-fn waits(orders: &[Acknowledged], frames: &[Arrival]) -> Option<Vec<Duration>> {
+fn waits(orders: &[Acknowledged], ids: &HashMap<Uuid, u64>, frames: &[Arrival]) -> Option<Vec<Duration>> {
     let wait = |order: &Acknowledged| {
-        let first = frames.partition_point(|(_, total)| *total < order.id);
+        let id = order.placed.id.or_else(|| ids.get(&order.placed.message_id).copied())?;
+        let first = frames.partition_point(|(_, total)| *total < id);
         let (at, _) = frames.get(first)?;
         Some(at.saturating_duration_since(order.acknowledged))
     };

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use coffee_rt_actors::domain::{Cents, Instant, Menu};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
 /// Room for an answer's header and the usual body; it grows where that is not enough.
 const BUFFER_BYTES: usize = 1_024;
@@ -19,6 +20,15 @@ pub struct Answer {
     pub status: u16,
     /// Its body.
     pub body: Vec<u8>,
+}
+
+/// An order that was acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed {
+    /// Its key.
+    pub message_id: Uuid,
+    /// Given by the store, where it was stored already.
+    pub id: Option<u64>,
 }
 
 /// A kept-alive connection.
@@ -57,9 +67,9 @@ impl Connection {
         })
     }
 
-    /// Places an order and returns the id it was stored under.
-    pub async fn place_order(&mut self) -> anyhow::Result<u64> {
-        let answer = self.exchange(&order_request()).await?;
+    /// Places an order at a version's path.
+    pub async fn place_order(&mut self, path: &str) -> anyhow::Result<Placed> {
+        let answer = self.exchange(&order_request(path)).await?;
         if answer.status != 200 {
             bail!(
                 "an order was answered {}: {}",
@@ -67,7 +77,11 @@ impl Connection {
                 String::from_utf8_lossy(&answer.body)
             );
         }
-        number_after(&answer.body, b"\"id\":").context("an answer without an id")
+        let key = text_after(&answer.body, b"\"message_id\":\"").context("an answer without a key")?;
+        Ok(Placed {
+            message_id: key.parse()?,
+            id: number_after(&answer.body, b"\"id\":"),
+        })
     }
 
     async fn more(&mut self) -> anyhow::Result<()> {
@@ -184,8 +198,13 @@ pub fn post_request(path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The next order of a walk over the default menu, timed now.
-pub fn order_request() -> Vec<u8> {
+/// The next order of a walk over the default menu, timed now, for a version's path.
+pub fn order_request(path: &str) -> Vec<u8> {
+    post_request(path, &order_body())
+}
+
+/// The order itself.
+pub fn order_body() -> String {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let (turn, menu) = (TURN.fetch_add(1, Ordering::Relaxed), Menu::default());
     let (drink, store) = (
@@ -193,11 +212,10 @@ pub fn order_request() -> Vec<u8> {
         &menu.stores[turn % menu.stores.len()],
     );
     let price = Cents(250 + i64::try_from(turn % 300).unwrap_or_default());
-    let body = format!(
+    format!(
         r#"{{"drink":"{drink}","store":"{store}","price":{price},"timestamp":"{}"}}"#,
         Instant::now()
-    );
-    post_request("/api/v1/order", &body)
+    )
 }
 
 /// The whole number that follows a name in JSON.
@@ -205,6 +223,12 @@ fn number_after(json: &[u8], name: &[u8]) -> Option<u64> {
     let rest = &json[find(json, name)? + name.len()..];
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
+}
+
+/// The text that follows a name and a quote in JSON.
+fn text_after<'a>(json: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let rest = &json[find(json, name)? + name.len()..];
+    std::str::from_utf8(&rest[..find(rest, b"\"")?]).ok()
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

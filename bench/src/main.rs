@@ -2,6 +2,7 @@
 //! are measured in turn, and the median of the rounds' ratios counts.
 
 mod acks;
+mod backlog;
 mod crowd;
 mod database;
 mod environment;
@@ -17,6 +18,8 @@ mod reference;
 mod report;
 mod sockets;
 mod startup;
+mod stream;
+mod sustained;
 mod wrk;
 
 use std::net::SocketAddr;
@@ -25,6 +28,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use database::{Engine, WrongCount};
+use freshness::Viewer;
 use progress::Progress;
 use report::Figure;
 use serde_json::json;
@@ -63,6 +67,10 @@ enum Command {
     Startup(Options),
     /// Memory and delay of thousands of WebSockets
     Sockets(Options),
+    /// Orders a second that are acknowledged and stored, through a stream
+    Sustained(Options),
+    /// Storing a stream of a million orders, against what PostgreSQL does alone
+    Backlog(Options),
     /// All of them
     All(Options),
     #[command(hide = true)]
@@ -77,8 +85,8 @@ enum Command {
 
 #[derive(Args)]
 struct Options {
-    /// Which store
-    #[arg(long, value_enum, default_value = "both")]
+    /// Which store, or PostgreSQL behind a Redis stream
+    #[arg(long, value_enum, default_value = "all")]
     engine: Engines,
     /// Rounds of each figure
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -89,6 +97,9 @@ struct Options {
     /// Stored orders of the startup measurement
     #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     orders: u64,
+    /// Orders of the backlog measurement
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    backlog: u64,
     /// WebSocket clients
     #[arg(long, default_value_t = 9_000, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     clients: u32,
@@ -104,7 +115,8 @@ struct Options {
 enum Engines {
     Sqlite,
     Postgres,
-    Both,
+    Redis,
+    All,
 }
 
 /// What is measured.
@@ -116,6 +128,8 @@ enum What {
     Overload,
     Startup,
     Sockets,
+    Sustained,
+    Backlog,
     All,
 }
 
@@ -131,6 +145,8 @@ fn main() -> ExitCode {
             Command::Overload(options) => (What::Overload, options),
             Command::Startup(options) => (What::Startup, options),
             Command::Sockets(options) => (What::Sockets, options),
+            Command::Sustained(options) => (What::Sustained, options),
+            Command::Backlog(options) => (What::Backlog, options),
             Command::All(options) => (What::All, options),
             Command::Reference { listen } => {
                 return conclude(async {
@@ -166,7 +182,8 @@ async fn measure(what: What, options: Options) -> anyhow::Result<()> {
     let engines: &[Engine] = match options.engine {
         Engines::Sqlite => &[Engine::Sqlite],
         Engines::Postgres => &[Engine::Postgres],
-        Engines::Both => &[Engine::Sqlite, Engine::Postgres],
+        Engines::Redis => &[Engine::Redis],
+        Engines::All => &[Engine::Sqlite, Engine::Postgres, Engine::Redis],
     };
     let facts = environment::describe(engines).await?;
     for (name, value) in &facts {
@@ -205,8 +222,24 @@ async fn measure_engine(
             figures.push(acks);
         }
         if due(What::Freshness) {
-            figures.push(freshness::measure(engine, rate / 2.0, options.rounds, duration, progress).await?);
+            let viewers: &[Viewer] = match engine {
+                Engine::Redis => &[Viewer::Here, Viewer::Elsewhere],
+                _ => &[Viewer::Here],
+            };
+            for viewer in viewers {
+                figures
+                    .push(freshness::measure(engine, *viewer, rate / 2.0, options.rounds, duration, progress).await?);
+            }
         }
+    }
+    if engine == Engine::Redis {
+        if due(What::Sustained) {
+            figures.push(sustained::measure(options.rounds, duration, progress).await?);
+        }
+        if due(What::Backlog) {
+            figures.push(backlog::measure(options.rounds, options.backlog, progress).await?);
+        }
+        return Ok(figures);
     }
     if due(What::Recovery) {
         figures.push(recovery::measure(engine, progress).await?);

@@ -88,7 +88,7 @@ async fn customer(mut connection: Connection, until: Instant) -> anyhow::Result<
     let mut answers = Answers::default();
     while Instant::now() < until {
         let sent = Instant::now();
-        let answer = connection.exchange(&order_request()).await?;
+        let answer = connection.exchange(&order_request(Engine::V1_PATH)).await?;
         match answer.status {
             STORED => answers.stored += 1,
             REFUSED => answers.refusals.push(sent.elapsed()),

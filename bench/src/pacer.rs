@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use crate::http::Connection;
+use crate::http::{Connection, Placed};
 
 /// Connections, each with one order under way.
 const CONNECTIONS: usize = 256;
@@ -16,8 +16,8 @@ const CONNECTIONS: usize = 256;
 /// An order that was acknowledged.
 #[derive(Clone, Copy, Debug)]
 pub struct Acknowledged {
-    /// Given by the store.
-    pub id: u64,
+    /// What the node answered.
+    pub placed: Placed,
     /// When it was sent.
     pub sent: Instant,
     /// When it was acknowledged.
@@ -31,8 +31,8 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// Starts to send so many orders a second.
-    pub async fn start(address: SocketAddr, rate_per_second: f64) -> anyhow::Result<Self> {
+    /// Starts to send so many orders a second to a path.
+    pub async fn start(address: SocketAddr, path: &'static str, rate_per_second: f64) -> anyhow::Result<Self> {
         let mut connections = Vec::with_capacity(CONNECTIONS);
         for _ in 0..CONNECTIONS {
             connections.push(Connection::open(address).await?);
@@ -48,9 +48,9 @@ impl Pacer {
                     let due = began + gap * turn.fetch_add(1, Ordering::Relaxed);
                     sleep_until(due.into()).await;
                     let sent = Instant::now();
-                    let id = connection.place_order().await?;
+                    let placed = connection.place_order(path).await?;
                     orders.push(Acknowledged {
-                        id,
+                        placed,
                         sent,
                         acknowledged: Instant::now(),
                     });

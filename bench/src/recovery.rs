@@ -31,7 +31,7 @@ pub async fn measure(engine: Engine, progress: &Progress) -> anyhow::Result<Figu
     let database = Database::create(engine).await?;
     let node = Server::node(&database).await?;
     let mut operator = Connection::open(node.address).await?;
-    let pacer = Pacer::start(node.address, RATE_PER_SECOND).await?;
+    let pacer = Pacer::start(node.address, engine.order_path(), RATE_PER_SECOND).await?;
     sleep(KILL_INTERVAL).await;
     let (mut kills, mut calm) = (Vec::new(), Vec::new());
     for kill in 1..=KILLS {

@@ -26,7 +26,7 @@ pub async fn measure(engine: Engine, clients: u32, orders: u32, progress: &Progr
     let node = Server::node(&database).await?;
     let mut customer = Connection::open(node.address).await?;
     for _ in 0..WARM_UP_ORDERS {
-        customer.place_order().await?;
+        customer.place_order(Engine::V1_PATH).await?;
     }
     drop(customer);
     let (before_kib, kernel_before_kib) = (node.resident_kib()?, kernel_socket_kib()?);

@@ -42,8 +42,8 @@ fn precise(number: u64) -> f64 {
     number as f64
 }
 
-/// Posts orders to an address for a while; fails unless every request was answered well.
-pub async fn run(address: SocketAddr, duration: Duration, folder: &Path) -> anyhow::Result<Run> {
+/// Posts orders to a path of an address for a while; fails unless every request was answered well.
+pub async fn run(address: SocketAddr, path: &str, duration: Duration, folder: &Path) -> anyhow::Result<Run> {
     let script = folder.join("orders.lua");
     std::fs::write(&script, ORDERS)?;
     let output = Command::new("wrk")
@@ -53,6 +53,7 @@ pub async fn run(address: SocketAddr, duration: Duration, folder: &Path) -> anyh
         .arg("-s")
         .arg(&script)
         .arg(format!("http://{address}"))
+        .args(["--", path])
         .kill_on_drop(true)
         .output()
         .await

@@ -9,6 +9,7 @@ mod session;
 mod writer;
 
 pub use bus::{DELTA_CHANNEL, PostgresBus};
+pub use session::COMMIT_NEW;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

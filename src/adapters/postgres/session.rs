@@ -53,7 +53,7 @@ macro_rules! commit_sql {
 
 /// For orders that are all new, as nearly all are: a repeated one fails the statement. So what is counted can be summed up
 /// beforehand, and ids come in the order of the input.
-const COMMIT_NEW: &str = commit_sql!(
+pub const COMMIT_NEW: &str = commit_sql!(
     insert: "RETURNING id",
     cells: "SELECT $1, c.* FROM fence, unnest($8::bigint[], $9::smallint[], $10::smallint[], $11::bigint[], $12::bigint[])
         AS c (minute, store_id, drink_id, orders, cents) WHERE true",

@@ -1,0 +1,95 @@
+//! The most orders a second that are acknowledged and stored while the stream does not grow.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::database::{Database, Engine};
+use crate::node::Server;
+use crate::pacer::Pacer;
+use crate::progress::Progress;
+use crate::report::{Figure, Wanted, median};
+use crate::wrk;
+
+/// Of what the bare route does.
+const GOAL_RATIO: f64 = 0.35;
+/// Rates that are tried, as parts of the bare route's in the same round; from the first one up, or down.
+const FIRST: i32 = 7;
+const STEP: f64 = 0.05;
+/// The most tried.
+const LAST: i32 = 12;
+/// What may be in the stream when the orders end: what a node stores in a fraction of a second. More has been growing.
+const LEFT_SECONDS: f64 = 0.2;
+/// A rate that is not reached is none that was sustained.
+const REACHED: f64 = 0.97;
+
+/// What a rate did.
+struct Try {
+    /// Acknowledged orders a second.
+    rate: f64,
+    holds: bool,
+    acknowledged: u64,
+}
+
+/// Measures v2.
+pub async fn measure(rounds: u32, duration: Duration, progress: &Progress) -> anyhow::Result<Figure> {
+    let database = Database::create(Engine::Redis).await?;
+    let (reference, node) = (
+        Server::reference(database.folder()).await?,
+        Server::node(&database).await?,
+    );
+    let (mut ratios, mut rates, mut acknowledged) = (Vec::new(), Vec::new(), 0);
+    for round in 1..=rounds {
+        let bare = wrk::run(reference.address, Engine::V1_PATH, duration, database.folder()).await?;
+        let (mut best, mut step) = (0.0, FIRST);
+        loop {
+            progress.say(format!(
+                "sustained, redis: round {round} of {rounds}, {:.2} of the bare route",
+                f64::from(step) * STEP
+            ));
+            let tried = attempt(&database, &node, bare.rate() * f64::from(step) * STEP, duration).await?;
+            acknowledged += tried.acknowledged;
+            let climbing = best > 0.0 || step == FIRST;
+            if tried.holds {
+                best = tried.rate;
+            }
+            step += if tried.holds { 1 } else { -1 };
+            if step == 0 || step > LAST || !tried.holds && best > 0.0 || tried.holds && !climbing {
+                break;
+            }
+        }
+        ratios.push(best / bare.rate());
+        rates.push(best);
+    }
+    database.check(acknowledged, 0).await?;
+    node.stop().await?;
+    reference.stop().await?;
+    database.delete().await?;
+    let what = "v2 acknowledged and stored, no growing backlog / bare route";
+    Ok(Figure::new(what, "", Wanted::AtLeast(GOAL_RATIO), &ratios).beside(format!(
+        "{:.0}/s (median of the highest rate that held, in steps of {STEP}); {acknowledged} acknowledged and stored",
+        median(&rates)
+    )))
+}
+
+async fn attempt(database: &Database, node: &Server, rate: f64, duration: Duration) -> anyhow::Result<Try> {
+    let stream = database.stream().context("a stream")?;
+    let pacer = Pacer::start(node.address, Engine::Redis.order_path(), rate).await?;
+    tokio::time::sleep(duration).await;
+    let left = stream.length()?;
+    let orders = pacer.finish().await?;
+    stream.until_empty(Duration::from_secs(60)).await?;
+    let (first, last) = (orders.first().context("no order")?, orders.last().context("no order")?);
+    let acknowledged = orders.len() as u64;
+    let reached = precise(acknowledged) / (last.acknowledged - first.sent).as_secs_f64();
+    Ok(Try {
+        rate: reached,
+        holds: reached >= rate * REACHED && precise(left) <= rate * LEFT_SECONDS,
+        acknowledged,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
+fn precise(number: u64) -> f64 {
+    number as f64
+}
