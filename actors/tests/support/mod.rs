@@ -31,3 +31,12 @@ pub fn seeded() -> StdRng {
     println!("COFFEE_RT_TEST_SEED={seed}");
     StdRng::seed_from_u64(seed)
 }
+
+/// Keeps the panics that a test injects out of its output.
+pub fn quiet_injected_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        if info.payload_as_str() != Some("panic injected") {
+            eprintln!("{info}");
+        }
+    }));
+}
