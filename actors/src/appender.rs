@@ -114,7 +114,8 @@ impl Worker for Appender {
 
 impl Appender {
     fn accept(&mut self, ticket: Ticket) {
-        if self.backoff.is_away() {
+        // Between two tries it is refused; after the pause it is the next try.
+        if self.busy && self.backoff.is_away() {
             let refusal = Refusal::LogAway("it has not answered for a while".to_owned());
             Ticket::answer(vec![(ticket, Err(refusal))]);
         } else {
