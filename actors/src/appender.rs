@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS};
+use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS, unless_it_panics};
 use crate::batcher::MAX_BATCH_ORDERS;
 use crate::domain::Order;
 use crate::ports::{LogError, OrderLog};
@@ -136,7 +136,7 @@ impl Appender {
         let (log, me, orders) = (self.args.log.clone(), self.me.clone(), orders(&self.in_flight));
         let timer = self.args.metrics.append_seconds.start_timer();
         tokio::spawn(async move {
-            let appended = log.append(&orders).await;
+            let appended = unless_it_panics(log.append(&orders), LogError::Away).await;
             timer.observe_duration();
             let _ = me.send(AppenderMsg::Appended(appended));
         });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::backoff::unless_it_panics;
 use crate::credit::Permit;
 use crate::domain::Order;
 use crate::ports::{EntryId, LogError, LogReader, Poison, PoisonReason};
@@ -128,14 +129,14 @@ pub(crate) async fn acknowledge(log: &dyn LogReader, done: Vec<Done>) -> Acknowl
     let (poisonous, stored): (Vec<_>, Vec<_>) = done.into_iter().partition(|done| done.poison.is_some());
     if !stored.is_empty() {
         let ids: Vec<_> = stored.iter().map(|done| done.id).collect();
-        if let Err(error) = log.acknowledge(&ids).await {
+        if let Err(error) = unless_it_panics(log.acknowledge(&ids), LogError::Away).await {
             ended.rest.extend(stored);
             ended.error = Some(error);
         }
     }
     if !poisonous.is_empty() {
         let poison: Vec<_> = poisonous.iter().filter_map(|done| done.poison.clone()).collect();
-        match log.bury(&poison).await {
+        match unless_it_panics(log.bury(&poison), LogError::Away).await {
             Ok(()) => ended.buried.extend(poison.iter().map(|poison| poison.reason)),
             Err(error) => {
                 ended.rest.extend(poisonous);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, unless_it_panics};
 use crate::batcher::{BatcherMsg, MAX_BATCH_ORDERS};
 use crate::credit::Credit;
 use crate::drill;
@@ -174,10 +174,11 @@ impl Reader {
         // What is new must all be taken in hand; of what was delivered before, much may be there already.
         let room = self.args.credit.available().min(MAX_BATCH_ORDERS);
         tokio::spawn(async move {
-            let entries = match course {
-                Course::Again { after } => log.pending(after, MAX_BATCH_ORDERS).await,
-                Course::New => log.next(room).await,
+            let reading = match course {
+                Course::Again { after } => log.pending(after, MAX_BATCH_ORDERS),
+                Course::New => log.next(room),
             };
+            let entries = unless_it_panics(reading, LogError::Away).await;
             let _ = me.send(ReaderMsg::Read { course, entries });
         });
     }
