@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backoff::{Backoff, unless_it_panics};
@@ -95,6 +96,8 @@ pub struct Reader {
     read_backoff: Backoff,
     /// Whether an acknowledgement or the pause after a failed one is under way.
     acknowledging: bool,
+    /// The last acknowledgement; returns what a stopping reader could not be told.
+    acknowledgement: Option<JoinHandle<Result<(), ReaderMsg>>>,
     acknowledge_backoff: Backoff,
     /// Comparisons in a row that found entries in nobody's hand.
     surpluses: u32,
@@ -113,6 +116,7 @@ impl Worker for Reader {
             reading: false,
             read_backoff: Backoff::default(),
             acknowledging: false,
+            acknowledgement: None,
             acknowledge_backoff: Backoff::default(),
             surpluses: 0,
         };
@@ -143,16 +147,26 @@ impl Worker for Reader {
     /// Waits for what the batcher has in hand and acknowledges it, or the next node would have to store it again.
     async fn stop(&mut self) {
         let until = Instant::now() + Duration::from_millis(DRAIN_READER_MS);
+        // What was under way answers to a mailbox that is closed.
+        if let Some(under_way) = self.acknowledgement.take()
+            && let Ok(Ok(Err(ReaderMsg::Acknowledged(ended)))) = timeout_at(until, under_way).await
+        {
+            self.note(ended);
+        }
         loop {
             let done = self.args.settled.take();
+            let mut again = until;
             if !done.is_empty() {
                 let ended = acknowledge(self.args.log.as_ref(), done).await;
-                self.forget(&ended);
-                self.args.settled.put_back(ended.rest);
+                if ended.error.is_some() {
+                    again = until.min(Instant::now() + self.acknowledge_backoff.next_pause());
+                }
+                self.note(ended);
             }
-            if self.in_hand.is_empty() || timeout_at(until, self.args.settled.added()).await.is_err() {
+            if self.in_hand.is_empty() || Instant::now() >= until {
                 return;
             }
+            let _ = timeout_at(again, self.args.settled.added()).await;
         }
     }
 }
@@ -273,17 +287,12 @@ impl Reader {
         }
         self.acknowledging = true;
         let (log, me) = (self.args.log.clone(), self.me.clone());
-        tokio::spawn(async move {
-            let ended = acknowledge(log.as_ref(), done).await;
-            let _ = me.send(ReaderMsg::Acknowledged(ended));
-        });
+        self.acknowledgement = Some(tokio::spawn(async move {
+            me.send(ReaderMsg::Acknowledged(acknowledge(log.as_ref(), done).await))
+        }));
     }
 
     fn acknowledged(&mut self, ended: Acknowledgement) {
-        self.forget(&ended);
-        for reason in &ended.buried {
-            self.args.metrics.buried(*reason);
-        }
         match &ended.error {
             None => {
                 self.acknowledge_backoff.answers();
@@ -297,15 +306,19 @@ impl Reader {
                 self.tell_after(pause, ReaderMsg::AcknowledgeOn);
             }
         }
-        self.args.settled.put_back(ended.rest);
+        self.note(ended);
     }
 
-    /// What is acknowledged is no longer in hand.
-    fn forget(&mut self, ended: &Acknowledgement) {
+    /// What is acknowledged is no longer in hand; the rest waits for the next acknowledgement.
+    fn note(&mut self, ended: Acknowledgement) {
         for id in &ended.ids {
             self.in_hand.remove(id);
         }
         self.in_hand.extend(ended.rest.iter().map(|done| done.id));
+        for reason in &ended.buried {
+            self.args.metrics.buried(*reason);
+        }
+        self.args.settled.put_back(ended.rest);
     }
 
     /// Entries that were delivered to this reader and never arrived are read again. More of them than are in hand, once,
