@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::backoff::unless_it_panics;
 use crate::ports::{LogError, LogStatus, OrderLog};
 use crate::reader::ReaderMsg;
 use crate::supervision::{Address, Failure, Slot, Worker};
@@ -74,7 +75,8 @@ impl Worker for LogWatch {
     }
 
     async fn handle(&mut self, LogWatchMsg::Keep: LogWatchMsg) -> Result<(), Failure> {
-        let kept = timeout(ROUND_LIMIT, self.args.log.keep()).await;
+        let keeping = unless_it_panics(self.args.log.keep(), LogError::Away);
+        let kept = timeout(ROUND_LIMIT, keeping).await;
         match kept.unwrap_or_else(|_| Err(LogError::Away(format!("no answer within {ROUND_LIMIT:?}")))) {
             Ok(status) => {
                 self.tell_readers(&status);
