@@ -83,7 +83,13 @@ impl Worker for LogWatch {
                 self.args.metrics.show(&status);
                 self.show(LogHealth::Up(status));
             }
-            Err(error) => self.show(LogHealth::Away(error.to_string())),
+            Err(error) => {
+                if error == LogError::PositionLost {
+                    tracing::error!("the log lost its readers' position, and orders with it perhaps");
+                    self.args.metrics.positions_lost.inc();
+                }
+                self.show(LogHealth::Away(error.to_string()));
+            }
         }
         let me = self.me.clone();
         tokio::spawn(async move {
