@@ -81,14 +81,14 @@ impl Worker for LogWatch {
             Ok(status) => {
                 self.tell_readers(&status);
                 self.args.metrics.show(&status);
-                self.show(LogHealth::Up(status));
+                self.show(&LogHealth::Up(status));
             }
             Err(error) => {
                 if error == LogError::PositionLost {
                     tracing::error!("the log lost its readers' position, and orders with it perhaps");
                     self.args.metrics.positions_lost.inc();
                 }
-                self.show(LogHealth::Away(error.to_string()));
+                self.show(&LogHealth::Away(error.to_string()));
             }
         }
         let me = self.me.clone();
@@ -120,15 +120,15 @@ impl LogWatch {
         }
     }
 
-    fn show(&self, health: LogHealth) {
+    fn show(&self, health: &LogHealth) {
         let durability = |health: &LogHealth| match health {
             LogHealth::Up(status) => Some(status.durability),
             _ => None,
         };
         let before = self.args.health.send_replace(health.clone());
-        let changed = std::mem::discriminant(&before) != std::mem::discriminant(&health)
-            || durability(&before) != durability(&health);
-        match &health {
+        let changed = std::mem::discriminant(&before) != std::mem::discriminant(health)
+            || durability(&before) != durability(health);
+        match health {
             LogHealth::Up(status) if changed => {
                 self.args.metrics.connected.inc();
                 let durability = status.durability;
