@@ -89,6 +89,8 @@ pub struct Reader {
     me: Address<ReaderMsg>,
     args: ReaderArgs,
     course: Course,
+    /// Whether the course was changed while a reading was under way, which may be from the same beginning.
+    begin_again: bool,
     /// Entries that were read and are not yet acknowledged.
     in_hand: HashSet<EntryId>,
     /// Whether a reading or the pause after it is under way.
@@ -112,6 +114,7 @@ impl Worker for Reader {
             me,
             args,
             course: Course::BEGINNING,
+            begin_again: false,
             in_hand: HashSet::new(),
             reading: false,
             read_backoff: Backoff::default(),
@@ -138,7 +141,7 @@ impl Worker for Reader {
             ReaderMsg::Acknowledged(ended) => self.acknowledged(ended),
             ReaderMsg::AcknowledgeOn => self.acknowledging = false,
             ReaderMsg::Compare(unacknowledged) => self.compare(unacknowledged),
-            ReaderMsg::Rescan => self.course = Course::BEGINNING,
+            ReaderMsg::Rescan => self.begin_again(),
         }
         self.proceed();
         Ok(())
@@ -184,6 +187,7 @@ impl Reader {
 
     fn begin_reading(&mut self) {
         self.reading = true;
+        self.begin_again = false;
         let (log, me, course) = (self.args.log.clone(), self.me.clone(), self.course);
         // What is new must all be taken in hand; of what was delivered before, much may be there already.
         let room = self.args.credit.available().min(MAX_BATCH_ORDERS);
@@ -204,7 +208,7 @@ impl Reader {
         let room = self.take_in_hand(entries)?;
         if !room {
             self.course = Course::BEGINNING;
-        } else if course != Course::New && course == self.course {
+        } else if course != Course::New && !self.begin_again {
             self.course = last.map_or(Course::New, |after| Course::Again { after });
         }
         if room && course == Course::New && count < MAX_BATCH_ORDERS {
@@ -336,8 +340,14 @@ impl Reader {
                 "reading forgotten entries again"
             );
             self.surpluses = 0;
-            self.course = Course::BEGINNING;
+            self.begin_again();
         }
+    }
+
+    /// Reads what was delivered before, from the first entry on.
+    fn begin_again(&mut self) {
+        self.course = Course::BEGINNING;
+        self.begin_again = true;
     }
 
     fn tell_after(&self, pause: Duration, message: ReaderMsg) {
