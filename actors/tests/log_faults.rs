@@ -192,6 +192,21 @@ async fn what_a_dead_node_left_is_taken_over_and_stored() {
     node.grove.drain().await.unwrap();
 }
 
+/// What the reader hears of last was read before the dead node's entries were given to it.
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_over_while_a_reader_begins_again_is_not_passed_over() {
+    let (node, mut random) = (LogNode::start(1).await, seeded());
+    let left: Vec<_> = (0..100).map(|_| new_order(&mut random)).collect();
+    node.log.behave(|log| log.pending_delay = Duration::from_secs(1));
+    node.grove.hit("v2/pair-0/reader", Fault::Kill).await;
+    sleep(Duration::from_millis(200)).await;
+    node.log.abandon(&left);
+    let began = Instant::now();
+    node.has_stored(&left).await;
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    node.grove.drain().await.unwrap();
+}
+
 /// The log watch dies, or hears nothing, after it took over what a dead node left.
 #[tokio::test(start_paused = true)]
 async fn what_was_taken_over_and_forgotten_is_found() {

@@ -29,6 +29,8 @@ pub struct LogBehaviour {
     pub keeps: Reach,
     /// Each call takes this long to be done, and its answer as long again.
     pub delay: Duration,
+    /// Readings of what was delivered before are answered this much later.
+    pub pending_delay: Duration,
     pub backlog_limit: usize,
     pub dead_letter_limit: usize,
 }
@@ -41,6 +43,7 @@ impl Default for LogBehaviour {
             acknowledgements: Reach::Up,
             keeps: Reach::Up,
             delay: Duration::ZERO,
+            pending_delay: Duration::ZERO,
             backlog_limit: 1_000_000,
             dead_letter_limit: 1_000,
         }
@@ -252,7 +255,12 @@ impl LogReader for MemoryReader {
                 Ok(ids.take(limit).map(|id| stream.entry(id)).collect())
             },
         );
-        reading.await
+        let entries = reading.await;
+        let delay = log.behaviour.borrow().pending_delay;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        entries
     }
 
     async fn next(&self, limit: usize) -> Result<Vec<Entry>, LogError> {
