@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS};
+use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS, unless_it_panics};
 use crate::batcher::MAX_BATCH_ORDERS;
 use crate::domain::Order;
 use crate::ports::{LogError, OrderLog};
@@ -50,6 +50,8 @@ pub struct Appender {
     busy: bool,
     waiting: Vec<Ticket>,
     in_flight: Vec<Ticket>,
+    /// Whether orders in flight may have been appended by a try that got no answer.
+    in_doubt: bool,
     backoff: Backoff,
 }
 
@@ -64,6 +66,7 @@ impl Worker for Appender {
             busy: false,
             waiting: Vec::new(),
             in_flight: Vec::new(),
+            in_doubt: false,
             backoff: Backoff::default(),
         })
     }
@@ -77,11 +80,11 @@ impl Worker for Appender {
             AppenderMsg::Appended(appended) => {
                 self.busy = false;
                 self.backoff.answers();
-                let answered = std::mem::take(&mut self.in_flight);
+                let (answered, answer) = (std::mem::take(&mut self.in_flight), self.answer_of(&appended));
+                self.in_doubt = false;
                 // The next append first: what is woken by the answers would go before it.
                 self.proceed();
-                let answer = appended.map(|()| Acknowledged::Logged);
-                answer_all(answered, &answer.map_err(|_| Refusal::BacklogFull));
+                answer_all(answered, &answer);
             }
             AppenderMsg::Resume => self.busy = false,
         }
@@ -92,21 +95,22 @@ impl Worker for Appender {
     /// Appends what is left; by now nothing new arrives.
     async fn stop(&mut self) {
         let began = Instant::now();
+        self.in_doubt |= self.busy;
         while began.elapsed() < Duration::from_millis(RETRY_BATCH_MS) {
             self.fill();
             if self.in_flight.is_empty() {
                 return;
             }
             // What was under way answers to a mailbox that is closed: once more is harmless.
-            let answer = match self.args.log.append(&orders(&self.in_flight)).await {
-                Ok(()) => Ok(Acknowledged::Logged),
-                Err(LogError::Full) => Err(Refusal::BacklogFull),
-                Err(_) => {
-                    tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MIN_MS)).await;
-                    continue;
-                }
-            };
-            answer_all(std::mem::take(&mut self.in_flight), &answer);
+            let appended = self.args.log.append(&orders(&self.in_flight)).await;
+            if matches!(appended, Ok(()) | Err(LogError::Full)) {
+                let answer = self.answer_of(&appended);
+                self.in_doubt = false;
+                answer_all(std::mem::take(&mut self.in_flight), &answer);
+            } else {
+                self.in_doubt = true;
+                tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MIN_MS)).await;
+            }
         }
         self.refuse_all("it did not answer before the end");
     }
@@ -114,7 +118,8 @@ impl Worker for Appender {
 
 impl Appender {
     fn accept(&mut self, ticket: Ticket) {
-        if self.backoff.is_away() {
+        // Between two tries it is refused; after the pause it is the next try.
+        if self.busy && self.backoff.is_away() {
             let refusal = Refusal::LogAway("it has not answered for a while".to_owned());
             Ticket::answer(vec![(ticket, Err(refusal))]);
         } else {
@@ -135,7 +140,7 @@ impl Appender {
         let (log, me, orders) = (self.args.log.clone(), self.me.clone(), orders(&self.in_flight));
         let timer = self.args.metrics.append_seconds.start_timer();
         tokio::spawn(async move {
-            let appended = log.append(&orders).await;
+            let appended = unless_it_panics(log.append(&orders), LogError::Away).await;
             timer.observe_duration();
             let _ = me.send(AppenderMsg::Appended(appended));
         });
@@ -156,6 +161,7 @@ impl Appender {
     fn back_off(&mut self, error: &LogError) {
         tracing::debug!(%error, "orders are not appended, trying again");
         self.backoff.absent();
+        self.in_doubt = true;
         if self.backoff.is_away() {
             self.refuse_all(&error.to_string());
         }
@@ -166,7 +172,17 @@ impl Appender {
         });
     }
 
+    /// What an answered append means to those who wait. That the log is full now says nothing of an earlier try.
+    fn answer_of(&self, appended: &Result<(), LogError>) -> Answer {
+        match appended {
+            Ok(()) => Ok(Acknowledged::Logged),
+            Err(error) if self.in_doubt => Err(Refusal::LogAway(error.to_string())),
+            Err(_) => Err(Refusal::BacklogFull),
+        }
+    }
+
     fn refuse_all(&mut self, reason: &str) {
+        self.in_doubt = false;
         let refusal = Err(Refusal::LogAway(reason.to_owned()));
         answer_all(std::mem::take(&mut self.in_flight), &refusal);
         answer_all(std::mem::take(&mut self.waiting), &refusal);

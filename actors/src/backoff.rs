@@ -1,7 +1,9 @@
 //! When something absent is tried again, and since when it has been absent.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 /// The first pause before trying again; doubled each time.
@@ -51,6 +53,15 @@ impl Backoff {
         self.pause = (pause * 2).min(Duration::from_millis(RETRY_PAUSE_MAX_MS));
         pause
     }
+}
+
+/// A panic of a store or log is an absence too: without a message the generation would wait for ever.
+pub(crate) async fn unless_it_panics<T, E>(
+    work: impl Future<Output = Result<T, E>>,
+    away: impl FnOnce(String) -> E,
+) -> Result<T, E> {
+    let caught = AssertUnwindSafe(work).catch_unwind().await;
+    caught.unwrap_or_else(|_| Err(away("its task panicked".to_owned())))
 }
 
 #[cfg(test)]

@@ -6,15 +6,13 @@
 //! shard, which waits for it. Senders hand their orders in again and get the ids of those that were stored. The delta of
 //! such a commit is never sent: aggregators see the gap in the sequence and read the store.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS};
+use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS, unless_it_panics};
 use crate::deltas::Deltas;
 use crate::domain::{Order, OrderBatch};
 use crate::drill;
@@ -203,7 +201,7 @@ impl<C: Consignment> Batcher<C> {
         self.busy = true;
         let (writer, me) = (self.args.writer.clone(), self.me.clone());
         tokio::spawn(async move {
-            let claimed = unless_it_panics(writer.claim()).await;
+            let claimed = unless_it_panics(writer.claim(), StoreError::Away).await;
             let _ = me.send(BatcherMsg::Claimed(claimed));
         });
     }
@@ -217,7 +215,7 @@ impl<C: Consignment> Batcher<C> {
         let (writer, me, batch) = (self.args.writer.clone(), self.me.clone(), in_flight.batch.clone());
         let timer = self.args.metrics.commit_seconds.start_timer();
         tokio::spawn(async move {
-            let committed = unless_it_panics(writer.commit(claim, batch)).await;
+            let committed = unless_it_panics(writer.commit(claim, batch), StoreError::Away).await;
             timer.observe_duration();
             let _ = me.send(BatcherMsg::Committed(committed));
         });
@@ -316,12 +314,6 @@ impl<C: Consignment> Batcher<C> {
         let refused = self.waiting.drain(..).map(|one| (one, Err(refusal.clone())));
         C::answer(refused.collect());
     }
-}
-
-/// A panic of a store is an error too: without a message the generation would wait for ever.
-async fn unless_it_panics<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let caught = AssertUnwindSafe(work).catch_unwind().await;
-    caught.unwrap_or_else(|_| Err(StoreError::Away("the store's task panicked".to_owned())))
 }
 
 /// The order as it goes to the store: itself, but for the drill that skips deduplication.

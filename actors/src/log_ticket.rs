@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::backoff::unless_it_panics;
 use crate::credit::Permit;
 use crate::domain::Order;
 use crate::ports::{EntryId, LogError, LogReader, Poison, PoisonReason};
@@ -35,24 +36,32 @@ impl Consignment for LogTicket {
         let Some(settled) = answered.first().map(|(ticket, _)| ticket.settled.clone()) else {
             return;
         };
-        settled.add(answered.into_iter().map(|(ticket, answer)| Done {
-            id: ticket.id,
-            poison: answer.err().map(|refusal| poison(ticket.id, &refusal)),
-            permit: ticket.permit,
+        settled.add(answered.into_iter().filter_map(|(ticket, answer)| {
+            let poison = match answer {
+                Ok(_) => None,
+                Err(refusal) => Some(poison(ticket.id, &refusal)?),
+            };
+            Some(Done {
+                id: ticket.id,
+                poison,
+                permit: ticket.permit,
+            })
         }));
     }
 }
 
-fn poison(id: EntryId, refusal: &Refusal) -> Poison {
+/// None where the store has not decided: the entry stays in the log, and is read again.
+fn poison(id: EntryId, refusal: &Refusal) -> Option<Poison> {
     let reason = match refusal {
         Refusal::KeyReused => PoisonReason::KeyReused,
-        _ => PoisonReason::Refused,
+        Refusal::Rejected(_) => PoisonReason::Refused,
+        _ => return None,
     };
-    Poison {
+    Some(Poison {
         id,
         reason,
         detail: refusal.to_string(),
-    }
+    })
 }
 
 /// An entry that the log may forget: it is stored, or never will be.
@@ -128,14 +137,14 @@ pub(crate) async fn acknowledge(log: &dyn LogReader, done: Vec<Done>) -> Acknowl
     let (poisonous, stored): (Vec<_>, Vec<_>) = done.into_iter().partition(|done| done.poison.is_some());
     if !stored.is_empty() {
         let ids: Vec<_> = stored.iter().map(|done| done.id).collect();
-        if let Err(error) = log.acknowledge(&ids).await {
+        if let Err(error) = unless_it_panics(log.acknowledge(&ids), LogError::Away).await {
             ended.rest.extend(stored);
             ended.error = Some(error);
         }
     }
     if !poisonous.is_empty() {
         let poison: Vec<_> = poisonous.iter().filter_map(|done| done.poison.clone()).collect();
-        match log.bury(&poison).await {
+        match unless_it_panics(log.bury(&poison), LogError::Away).await {
             Ok(()) => ended.buried.extend(poison.iter().map(|poison| poison.reason)),
             Err(error) => {
                 ended.rest.extend(poisonous);
@@ -144,4 +153,51 @@ pub(crate) async fn acknowledge(log: &dyn LogReader, done: Vec<Done>) -> Acknowl
         }
     }
     ended
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::credit::Credit;
+    use crate::domain::{Cents, Instant};
+    use crate::ticket::Acknowledged;
+
+    #[test]
+    fn only_what_the_store_decided_is_settled() {
+        let (settled, credit) = (Arc::new(Settled::default()), Credit::new(4));
+        let ticket = |number| LogTicket {
+            id: EntryId(number, 0),
+            order: Arc::new(Order {
+                message_id: Uuid::from_u128(number.into()),
+                drink: "latte".into(),
+                store: "uptown".into(),
+                price: Cents(450),
+                at: Instant(0),
+            }),
+            permit: credit.try_take().unwrap(),
+            settled: settled.clone(),
+        };
+        LogTicket::answer(vec![
+            (ticket(1), Ok(Acknowledged::Stored { id: 7 })),
+            (ticket(2), Err(Refusal::StoreAway("at the end".to_owned()))),
+            (ticket(3), Err(Refusal::KeyReused)),
+            (ticket(4), Err(Refusal::Rejected("too dear".to_owned()))),
+        ]);
+        let done = settled.take();
+        let reasons: Vec<_> = done
+            .iter()
+            .map(|d| (d.id.0, d.poison.as_ref().map(|p| p.reason)))
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                (1, None),
+                (3, Some(PoisonReason::KeyReused)),
+                (4, Some(PoisonReason::Refused))
+            ]
+        );
+        assert_eq!(credit.in_flight(), 3);
+    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::backoff::unless_it_panics;
 use crate::ports::{LogError, LogStatus, OrderLog};
 use crate::reader::ReaderMsg;
 use crate::supervision::{Address, Failure, Slot, Worker};
@@ -74,14 +75,21 @@ impl Worker for LogWatch {
     }
 
     async fn handle(&mut self, LogWatchMsg::Keep: LogWatchMsg) -> Result<(), Failure> {
-        let kept = timeout(ROUND_LIMIT, self.args.log.keep()).await;
+        let keeping = unless_it_panics(self.args.log.keep(), LogError::Away);
+        let kept = timeout(ROUND_LIMIT, keeping).await;
         match kept.unwrap_or_else(|_| Err(LogError::Away(format!("no answer within {ROUND_LIMIT:?}")))) {
             Ok(status) => {
                 self.tell_readers(&status);
                 self.args.metrics.show(&status);
-                self.show(LogHealth::Up(status));
+                self.show(&LogHealth::Up(status));
             }
-            Err(error) => self.show(LogHealth::Away(error.to_string())),
+            Err(error) => {
+                if error == LogError::PositionLost {
+                    tracing::error!("the log lost its readers' position, and orders with it perhaps");
+                    self.args.metrics.positions_lost.inc();
+                }
+                self.show(&LogHealth::Away(error.to_string()));
+            }
         }
         let me = self.me.clone();
         tokio::spawn(async move {
@@ -112,15 +120,15 @@ impl LogWatch {
         }
     }
 
-    fn show(&self, health: LogHealth) {
+    fn show(&self, health: &LogHealth) {
         let durability = |health: &LogHealth| match health {
             LogHealth::Up(status) => Some(status.durability),
             _ => None,
         };
         let before = self.args.health.send_replace(health.clone());
-        let changed = std::mem::discriminant(&before) != std::mem::discriminant(&health)
-            || durability(&before) != durability(&health);
-        match &health {
+        let changed = std::mem::discriminant(&before) != std::mem::discriminant(health)
+            || durability(&before) != durability(health);
+        match health {
             LogHealth::Up(status) if changed => {
                 self.args.metrics.connected.inc();
                 let durability = status.durability;

@@ -34,12 +34,14 @@ impl OrderDesk {
     /// Hands in an order and waits until it is acknowledged.
     ///
     /// # Errors
-    /// See [`Refusal`]. Only where it is `StoreAway` or `TooLate` may the order have been stored.
+    /// See [`Refusal`]. Only where it is `StoreAway`, `LogAway` or `TooLate` may the order have been stored.
     pub async fn place(&self, order: impl Into<Arc<Order>>) -> Result<Acknowledged, Refusal> {
         let order = order.into();
         let deadline = Instant::now() + self.deadline;
         let mut pause = AGAIN_MIN;
         let mut permit = Some(self.credit.try_take().ok_or(Refusal::Overloaded)?);
+        // Whether an attempt ended without an answer, so that the order may be in the log already.
+        let mut in_doubt = false;
         loop {
             // An attempt without a permit is skipped: somebody else took what the dead actor gave back.
             if let Some(permit) = permit {
@@ -51,8 +53,9 @@ impl OrderDesk {
                 };
                 if self.ingest.send(IngestMsg::Accept(ticket)).is_ok() {
                     match timeout_at(deadline, answer).await {
+                        Ok(Ok(Err(Refusal::BacklogFull))) if in_doubt => {}
                         Ok(Ok(answer)) => return answer,
-                        Ok(Err(_)) => {}
+                        Ok(Err(_)) => in_doubt = true,
                         Err(_) => return Err(Refusal::TooLate),
                     }
                 }

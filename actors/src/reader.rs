@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, unless_it_panics};
 use crate::batcher::{BatcherMsg, MAX_BATCH_ORDERS};
 use crate::credit::Credit;
 use crate::drill;
@@ -88,6 +89,8 @@ pub struct Reader {
     me: Address<ReaderMsg>,
     args: ReaderArgs,
     course: Course,
+    /// Whether the course was changed while a reading was under way, which may be from the same beginning.
+    begin_again: bool,
     /// Entries that were read and are not yet acknowledged.
     in_hand: HashSet<EntryId>,
     /// Whether a reading or the pause after it is under way.
@@ -95,6 +98,8 @@ pub struct Reader {
     read_backoff: Backoff,
     /// Whether an acknowledgement or the pause after a failed one is under way.
     acknowledging: bool,
+    /// The last acknowledgement; returns what a stopping reader could not be told.
+    acknowledgement: Option<JoinHandle<Result<(), ReaderMsg>>>,
     acknowledge_backoff: Backoff,
     /// Comparisons in a row that found entries in nobody's hand.
     surpluses: u32,
@@ -109,10 +114,12 @@ impl Worker for Reader {
             me,
             args,
             course: Course::BEGINNING,
+            begin_again: false,
             in_hand: HashSet::new(),
             reading: false,
             read_backoff: Backoff::default(),
             acknowledging: false,
+            acknowledgement: None,
             acknowledge_backoff: Backoff::default(),
             surpluses: 0,
         };
@@ -134,7 +141,7 @@ impl Worker for Reader {
             ReaderMsg::Acknowledged(ended) => self.acknowledged(ended),
             ReaderMsg::AcknowledgeOn => self.acknowledging = false,
             ReaderMsg::Compare(unacknowledged) => self.compare(unacknowledged),
-            ReaderMsg::Rescan => self.course = Course::BEGINNING,
+            ReaderMsg::Rescan => self.begin_again(),
         }
         self.proceed();
         Ok(())
@@ -143,16 +150,26 @@ impl Worker for Reader {
     /// Waits for what the batcher has in hand and acknowledges it, or the next node would have to store it again.
     async fn stop(&mut self) {
         let until = Instant::now() + Duration::from_millis(DRAIN_READER_MS);
+        // What was under way answers to a mailbox that is closed.
+        if let Some(under_way) = self.acknowledgement.take()
+            && let Ok(Ok(Err(ReaderMsg::Acknowledged(ended)))) = timeout_at(until, under_way).await
+        {
+            self.note(ended);
+        }
         loop {
             let done = self.args.settled.take();
+            let mut again = until;
             if !done.is_empty() {
                 let ended = acknowledge(self.args.log.as_ref(), done).await;
-                self.forget(&ended);
-                self.args.settled.put_back(ended.rest);
+                if ended.error.is_some() {
+                    again = until.min(Instant::now() + self.acknowledge_backoff.next_pause());
+                }
+                self.note(ended);
             }
-            if self.in_hand.is_empty() || timeout_at(until, self.args.settled.added()).await.is_err() {
+            if self.in_hand.is_empty() || Instant::now() >= until {
                 return;
             }
+            let _ = timeout_at(again, self.args.settled.added()).await;
         }
     }
 }
@@ -170,14 +187,16 @@ impl Reader {
 
     fn begin_reading(&mut self) {
         self.reading = true;
+        self.begin_again = false;
         let (log, me, course) = (self.args.log.clone(), self.me.clone(), self.course);
         // What is new must all be taken in hand; of what was delivered before, much may be there already.
         let room = self.args.credit.available().min(MAX_BATCH_ORDERS);
         tokio::spawn(async move {
-            let entries = match course {
-                Course::Again { after } => log.pending(after, MAX_BATCH_ORDERS).await,
-                Course::New => log.next(room).await,
+            let reading = match course {
+                Course::Again { after } => log.pending(after, MAX_BATCH_ORDERS),
+                Course::New => log.next(room),
             };
+            let entries = unless_it_panics(reading, LogError::Away).await;
             let _ = me.send(ReaderMsg::Read { course, entries });
         });
     }
@@ -189,7 +208,7 @@ impl Reader {
         let room = self.take_in_hand(entries)?;
         if !room {
             self.course = Course::BEGINNING;
-        } else if course != Course::New && course == self.course {
+        } else if course != Course::New && !self.begin_again {
             self.course = last.map_or(Course::New, |after| Course::Again { after });
         }
         if room && course == Course::New && count < MAX_BATCH_ORDERS {
@@ -272,17 +291,12 @@ impl Reader {
         }
         self.acknowledging = true;
         let (log, me) = (self.args.log.clone(), self.me.clone());
-        tokio::spawn(async move {
-            let ended = acknowledge(log.as_ref(), done).await;
-            let _ = me.send(ReaderMsg::Acknowledged(ended));
-        });
+        self.acknowledgement = Some(tokio::spawn(async move {
+            me.send(ReaderMsg::Acknowledged(acknowledge(log.as_ref(), done).await))
+        }));
     }
 
     fn acknowledged(&mut self, ended: Acknowledgement) {
-        self.forget(&ended);
-        for reason in &ended.buried {
-            self.args.metrics.buried(*reason);
-        }
         match &ended.error {
             None => {
                 self.acknowledge_backoff.answers();
@@ -296,15 +310,19 @@ impl Reader {
                 self.tell_after(pause, ReaderMsg::AcknowledgeOn);
             }
         }
-        self.args.settled.put_back(ended.rest);
+        self.note(ended);
     }
 
-    /// What is acknowledged is no longer in hand.
-    fn forget(&mut self, ended: &Acknowledgement) {
+    /// What is acknowledged is no longer in hand; the rest waits for the next acknowledgement.
+    fn note(&mut self, ended: Acknowledgement) {
         for id in &ended.ids {
             self.in_hand.remove(id);
         }
         self.in_hand.extend(ended.rest.iter().map(|done| done.id));
+        for reason in &ended.buried {
+            self.args.metrics.buried(*reason);
+        }
+        self.args.settled.put_back(ended.rest);
     }
 
     /// Entries that were delivered to this reader and never arrived are read again. More of them than are in hand, once,
@@ -322,8 +340,14 @@ impl Reader {
                 "reading forgotten entries again"
             );
             self.surpluses = 0;
-            self.course = Course::BEGINNING;
+            self.begin_again();
         }
+    }
+
+    /// Reads what was delivered before, from the first entry on.
+    fn begin_again(&mut self) {
+        self.course = Course::BEGINNING;
+        self.begin_again = true;
     }
 
     fn tell_after(&self, pause: Duration, message: ReaderMsg) {

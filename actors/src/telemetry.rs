@@ -80,6 +80,8 @@ pub struct LogMetrics {
     pending: IntGauge,
     dead_letters: IntGauge,
     claimed: IntCounter,
+    /// How often the log had lost its readers' position; readers count here too.
+    pub positions_lost: IntCounter,
     /// How often the log came.
     pub connected: IntCounter,
     /// How often it went.
@@ -216,6 +218,7 @@ impl Telemetry {
             pending: self.logs.pending.with_label_values(&[version]),
             dead_letters: self.logs.dead_letters.with_label_values(&[version]),
             claimed: self.logs.claimed.with_label_values(&[version]),
+            positions_lost: self.logs.positions_lost.with_label_values(&[version]),
             connected: self.logs.connection.with_label_values(&["connected"]),
             failed: self.logs.connection.with_label_values(&["failed"]),
         }

@@ -15,7 +15,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use support::memory_store::Reach;
 use support::node::{Node, new_order};
-use support::{eventually, seeded};
+use support::{eventually, quiet_injected_panics, seeded};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
@@ -37,14 +37,6 @@ impl Node {
         assert_eq!(self.store.id_of(order.message_id), Some(id));
         id
     }
-}
-
-fn quiet_injected_panics() {
-    std::panic::set_hook(Box::new(|info| {
-        if info.payload_as_str() != Some("panic injected") {
-            eprintln!("{info}");
-        }
-    }));
 }
 
 /// Places orders one after the other, some of them with a twin at the same time.

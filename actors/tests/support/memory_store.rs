@@ -27,6 +27,8 @@ pub enum Reach {
     AnswerLost,
     /// It is refused for good.
     Refused,
+    /// The task that does it panics.
+    Panics,
 }
 
 /// How the store behaves; tests change it at any time.
@@ -39,6 +41,15 @@ pub struct Behaviour {
     pub commit_delay: Duration,
     /// Commits wait until this is false.
     pub hold_commits: bool,
+    /// A batch with an order above this price is refused as a whole, as by a constraint.
+    pub highest_price: Option<Cents>,
+}
+
+impl Behaviour {
+    fn refuses(&self, batch: &OrderBatch) -> bool {
+        let highest = self.highest_price;
+        highest.is_some_and(|highest| batch.orders().iter().any(|order| order.price > highest))
+    }
 }
 
 /// An in-memory [`OrderStore`]. Clones are the same store.
@@ -230,6 +241,7 @@ impl Inner {
                 Err(StoreError::Away("the answer was lost".to_owned()))
             }
             Reach::Refused => Err(StoreError::Refused("switched to refuse".to_owned())),
+            Reach::Panics => panic!("panic injected"),
         }
     }
 
@@ -298,7 +310,8 @@ impl ShardWriter for MemoryWriter {
                 sleep(delay).await;
             }
             store.released().await;
-            store.reached(store.reach(|b| b.commits), |tables| tables.commit(claim, &batch))?
+            let reach = store.reach(|b| if b.refuses(&batch) { Reach::Refused } else { b.commits });
+            store.reached(reach, |tables| tables.commit(claim, &batch))?
         });
         committing.await.map_err(|error| StoreError::Away(error.to_string()))?
     }

@@ -1,6 +1,8 @@
-//! What the tests of the actors share: a store in memory, probes for supervision, seeds, and waiting with a deadline.
+//! What the tests of the actors share: a store and a log in memory, probes for supervision, seeds, and waiting with a deadline.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod log_node;
+pub mod memory_log;
 pub mod memory_store;
 pub mod node;
 pub mod probe;
@@ -30,4 +32,13 @@ pub fn seeded() -> StdRng {
     let seed = given.unwrap_or_else(rand::random::<u64>);
     println!("COFFEE_RT_TEST_SEED={seed}");
     StdRng::seed_from_u64(seed)
+}
+
+/// Keeps the panics that a test injects out of its output.
+pub fn quiet_injected_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        if info.payload_as_str() != Some("panic injected") {
+            eprintln!("{info}");
+        }
+    }));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use coffee_rt_actors::aggregator::{Aggregator, AggregatorArgs};
+use coffee_rt_actors::aggregator::{Aggregator, AggregatorArgs, AggregatorMsg};
 use coffee_rt_actors::batcher::{Batcher, BatcherArgs};
 use coffee_rt_actors::board::Board;
 use coffee_rt_actors::credit::Credit;
@@ -29,97 +29,77 @@ use super::probe::{Grove, supervisor};
 
 const BATCHERS: usize = 2;
 /// As in a node's default configuration.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(10);
 
+/// What nodes of all versions have: a store, and the actors that count and show what is in it.
+pub struct Shared {
+    pub store: MemoryStore,
+    pub telemetry: Telemetry,
+    pub deltas: Deltas,
+    board: Arc<Board>,
+    aggregator: Slot<AggregatorMsg>,
+}
+
+/// A node of version 1.
 pub struct Node {
     pub store: MemoryStore,
-    pub board: Arc<Board>,
     pub desk: OrderDesk,
     pub grove: Grove,
     /// Of the batchers.
     pub writers: Vec<Arc<dyn ShardWriter>>,
+    shared: Shared,
 }
 
-impl Node {
-    pub async fn start(credit: usize) -> Self {
-        let (store, board, telemetry) = (
-            MemoryStore::default(),
-            Arc::new(Board::default()),
-            Telemetry::register(&Registry::new()).unwrap(),
-        );
-        let (aggregator, ingest) = (Slot::default(), Slot::default());
-        let batchers: Arc<[_]> = (0..BATCHERS).map(|_| Slot::default()).collect();
-        let writers: Vec<_> = (0..BATCHERS).map(|_| store.shard_writer("v1")).collect();
-        let ported: Arc<dyn OrderStore> = Arc::new(store.clone());
-        let deltas = Deltas::new(aggregator.clone(), None);
-        let mut v1 = Vec::new();
-        for (index, slot) in batchers.iter().enumerate() {
-            let args = BatcherArgs {
-                writer: writers[index].clone(),
-                ready: Arc::default(),
-                deltas: deltas.clone(),
-                metrics: telemetry.batches("v1"),
-            };
-            v1.push(ChildSpec::worker::<Batcher<_>>(
-                format!("batcher-{index}"),
-                args,
-                slot.clone(),
-            ));
+impl Default for Shared {
+    fn default() -> Self {
+        let aggregator = Slot::default();
+        Self {
+            store: MemoryStore::default(),
+            telemetry: Telemetry::register(&Registry::new()).unwrap(),
+            deltas: Deltas::new(aggregator.clone(), None),
+            board: Arc::default(),
+            aggregator,
         }
-        let desk = OrderDesk {
-            credit: Credit::new(credit),
-            ingest: ingest.clone(),
-            deadline: DEADLINE,
-        };
-        let ingesting = ChildSpec::worker::<Ingest<_>>("ingest", IngestArgs { takers: batchers }, ingest);
-        v1.push(ingesting.with_load(desk.credit.probe()));
+    }
+}
+
+impl Shared {
+    fn children(&self) -> Vec<ChildSpec> {
+        let store: Arc<dyn OrderStore> = Arc::new(self.store.clone());
         let watching = StoreWatchArgs {
-            store: ported.clone(),
-            aggregator: aggregator.clone(),
+            store: store.clone(),
+            aggregator: self.aggregator.clone(),
             health: Arc::new(watch::Sender::new(StoreHealth::Unknown)),
-            metrics: telemetry.store.clone(),
+            metrics: self.telemetry.store.clone(),
         };
         let aggregating = AggregatorArgs {
-            board: board.clone(),
-            store: ported,
-            metrics: telemetry.aggregator.clone(),
+            board: self.board.clone(),
+            store,
+            metrics: self.telemetry.aggregator.clone(),
         };
         let fanning = FanOutArgs {
-            board: board.clone(),
+            board: self.board.clone(),
             min_interval: Duration::from_millis(20),
-            metrics: telemetry.fan_out.clone(),
+            metrics: self.telemetry.fan_out.clone(),
         };
-        let shared = vec![
+        vec![
             ChildSpec::worker::<FanOut>("fan-out", fanning, Slot::default()),
-            ChildSpec::worker::<Aggregator>("aggregator", aggregating, aggregator),
+            ChildSpec::worker::<Aggregator>("aggregator", aggregating, self.aggregator.clone()),
             ChildSpec::worker::<StoreWatch>("store-watch", watching, Slot::default()),
+        ]
+    }
+
+    /// Starts these actors and those of a version.
+    pub async fn plant(&self, version: &str, children: Vec<ChildSpec>) -> Grove {
+        let all = vec![
+            branch("shared", Strategy::OneForOne, self.children()),
+            branch(version, Strategy::OneForOne, children),
         ];
-        // Tests inject more in a second than anybody in a minute.
-        let policy = RestartPolicy {
-            immediate: 10_000,
-            budget: 10_000,
-            ..RestartPolicy::default()
-        };
-        let branch =
-            |name: &str, children| ChildSpec::supervisor(name, supervisor(Strategy::OneForOne, policy, children));
-        let root = supervisor(
-            Strategy::OneForOne,
-            policy,
-            vec![branch("shared", shared), branch("v1", v1)],
-        );
-        let grove = Grove::plant(root).await;
-        Self {
-            store,
-            board,
-            desk,
-            grove,
-            writers,
-        }
+        Grove::plant(supervisor(Strategy::OneForOne, policy(), all)).await
     }
 
     /// Checks what must be true once nothing is under way.
     pub async fn is_consistent(&self) {
-        eventually("all credit is back", || self.desk.credit.in_flight() == 0).await;
         let audit = self.store.audit().await.unwrap();
         assert_eq!(audit.differences, []);
         eventually("the board equals a recount", || self.shown() == Some(self.recount())).await;
@@ -133,6 +113,62 @@ impl Node {
         let now = Instant::now();
         let from_hour = View::first_hour(now);
         without_time(View::of_snapshot(self.store.peek(from_hour), from_hour).dashboard(now))
+    }
+}
+
+impl Node {
+    pub async fn start(credit: usize) -> Self {
+        let shared = Shared::default();
+        let batchers: Arc<[_]> = (0..BATCHERS).map(|_| Slot::default()).collect();
+        let writers: Vec<_> = (0..BATCHERS).map(|_| shared.store.shard_writer("v1")).collect();
+        let mut v1 = Vec::new();
+        for (index, slot) in batchers.iter().enumerate() {
+            let args = BatcherArgs {
+                writer: writers[index].clone(),
+                ready: Arc::default(),
+                deltas: shared.deltas.clone(),
+                metrics: shared.telemetry.batches("v1"),
+            };
+            v1.push(ChildSpec::worker::<Batcher<_>>(
+                format!("batcher-{index}"),
+                args,
+                slot.clone(),
+            ));
+        }
+        let desk = OrderDesk {
+            credit: Credit::new(credit),
+            ingest: Slot::default(),
+            deadline: DEADLINE,
+        };
+        let ingesting = IngestArgs { takers: batchers };
+        let ingest = ChildSpec::worker::<Ingest<_>>("ingest", ingesting, desk.ingest.clone());
+        v1.push(ingest.with_load(desk.credit.probe()));
+        Self {
+            store: shared.store.clone(),
+            desk,
+            grove: shared.plant("v1", v1).await,
+            writers,
+            shared,
+        }
+    }
+
+    /// Checks what must be true once nothing is under way.
+    pub async fn is_consistent(&self) {
+        eventually("all credit is back", || self.desk.credit.in_flight() == 0).await;
+        self.shared.is_consistent().await;
+    }
+}
+
+/// A supervisor that grants more restarts: tests inject more in a second than anybody in a minute.
+pub fn branch(name: &str, strategy: Strategy, children: Vec<ChildSpec>) -> ChildSpec {
+    ChildSpec::supervisor(name, supervisor(strategy, policy(), children))
+}
+
+fn policy() -> RestartPolicy {
+    RestartPolicy {
+        immediate: 10_000,
+        budget: 10_000,
+        ..RestartPolicy::default()
     }
 }
 
