@@ -23,7 +23,7 @@ impl fmt::Display for EntryId {
 pub struct Entry {
     /// Where it stands.
     pub id: EntryId,
-    /// What was ordered, or why there is no telling.
+    /// What was ordered, or why there is no telling. Its `message_id` is the same at each delivery.
     pub order: Result<Arc<Order>, Poison>,
 }
 
@@ -163,7 +163,8 @@ pub trait LogReader: Send + Sync + 'static {
     /// [`LogError::Away`].
     async fn acknowledge(&self, entries: &[EntryId]) -> Result<(), LogError>;
 
-    /// Moves entries to the dead letters and acknowledges them, in one step.
+    /// Moves entries to the dead letters and acknowledges them, in one step; those that are acknowledged already it leaves
+    /// alone.
     ///
     /// # Errors
     /// [`LogError::Away`], or [`LogError::Full`] where there are too many dead letters: none was moved.

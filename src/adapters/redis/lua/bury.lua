@@ -3,26 +3,33 @@
 -- Returns -1 where there are too many dead letters, and nothing was moved.
 local stream, dead = KEYS[1], KEYS[2]
 local group, limit = ARGV[1], tonumber(ARGV[2])
-if redis.call('XLEN', dead) + (#ARGV - 2) / 3 > limit then
+local moving = {}
+for i = 3, #ARGV, 3 do
+  if #redis.call('XPENDING', stream, group, ARGV[i], ARGV[i], 1) == 1 then
+    moving[#moving + 1] = i
+  end
+end
+if #moving == 0 then
+  return 0
+end
+if redis.call('XLEN', dead) + #moving > limit then
   return -1
 end
-for i = 3, #ARGV, 3 do
+for _, i in ipairs(moving) do
   local id = ARGV[i]
-  if #redis.call('XPENDING', stream, group, id, id, 1) == 1 then
-    local letter = { 'reason', ARGV[i + 1], 'detail', ARGV[i + 2], 'source_id', id }
-    local found = redis.call('XRANGE', stream, id, id)[1]
-    local fields = found and found[2] or {}
-    if #fields > 2000 then
-      -- More than a call can take as arguments.
-      fields = { 'packed', cmsgpack.pack(fields) }
-    end
-    for j = 1, #fields, 2 do
-      letter[#letter + 1] = 'entry.' .. fields[j]
-      letter[#letter + 1] = fields[j + 1]
-    end
-    redis.call('XADD', dead, '*', unpack(letter))
-    redis.call('XACK', stream, group, id)
+  local letter = { 'reason', ARGV[i + 1], 'detail', ARGV[i + 2], 'source_id', id }
+  local found = redis.call('XRANGE', stream, id, id)[1]
+  local fields = found and found[2] or {}
+  if #fields > 2000 then
+    -- More than a call can take as arguments.
+    fields = { 'packed', cmsgpack.pack(fields) }
   end
+  for j = 1, #fields, 2 do
+    letter[#letter + 1] = 'entry.' .. fields[j]
+    letter[#letter + 1] = fields[j + 1]
+  end
+  redis.call('XADD', dead, '*', unpack(letter))
+  redis.call('XACK', stream, group, id)
 end
 trim(stream, group)
 return 0
