@@ -85,11 +85,9 @@ async fn settling_entries_before_the_commit_is_found() {
         let node = Node::start(&database).await;
         node.until_stored().await;
         let stored = Books::read(&database).await.rows;
-        // Whatever became of the commit that was under way, those behind it were in nobody's hands but the node's.
         let lost = (1 + HELD_UP).saturating_sub(stored);
         println!("{drill:?}: {lost} of {} acknowledged orders lost", 1 + HELD_UP);
-        assert_eq!(lost >= HELD_UP, !drill.is_empty(), "{drill}: {lost} lost");
-        assert!(lost == 0 || !drill.is_empty(), "{lost} lost");
+        assert_eq!(lost > 0, !drill.is_empty(), "{drill}: {lost} lost");
         node.stop().await;
     }
 }
