@@ -9,6 +9,8 @@
 //! └── store-watch      worker        store's positions → aggregator, health
 //! ```
 //!
+//! The bus is Redis's where one is configured, else PostgreSQL's; SQLite has one node and needs none.
+//!
 //! Sinks start first. Nobody holds an address: everything goes through slots, the board and the health, which outlive
 //! their writers, so each child restarts alone.
 

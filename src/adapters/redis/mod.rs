@@ -1,11 +1,13 @@
-//! Orders in a Redis stream between their acknowledgement and the store: several nodes may share it.
+//! Orders in a Redis stream between their acknowledgement and the store, and deltas between nodes: several may share it.
 
+mod bus;
 mod entry;
 mod link;
 mod log;
 mod reader;
 mod scripts;
 
+pub use bus::{DELTA_CHANNEL, MAX_MESSAGE_BYTES, RedisBus};
 pub use entry::{MAX_RECORD_BYTES, RECORD_FIELD};
 pub use link::UrlError;
 pub use log::RedisStream;
