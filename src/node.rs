@@ -67,6 +67,7 @@ fn assemble(
     let (shared, deltas) = tree::shared(Shared {
         store: store.clone(),
         bus,
+        cache: stores::redis_cache(config)?,
         board: board.clone(),
         health: health.clone(),
         min_interval: Duration::from_millis(config.dashboard.min_interval_ms),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use coffee_rt_actors::ports::{DeltaBus, OrderLog, OrderStore, StoreError};
+use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderLog, OrderStore, StoreError};
 
 use crate::adapters::postgres::{PostgresBus, PostgresStore, database_name};
-use crate::adapters::redis::{RedisBus, RedisStream};
+use crate::adapters::redis::{RedisBus, RedisCache, RedisStream};
 use crate::adapters::sqlite::SqliteStore;
 use crate::config::Config;
 
@@ -53,4 +53,13 @@ pub fn redis_stream(config: &Config) -> anyhow::Result<Option<Arc<dyn OrderLog>>
     let Some(url) = &config.redis_url else { return Ok(None) };
     let stream = RedisStream::new(url.reveal(), &config.menu, config.v2.backlog_orders, config.v2.readers)?;
     Ok(Some(Arc::new(stream)))
+}
+
+/// Where other readers find the metrics, where there is a Redis.
+///
+/// # Errors
+/// Where the URL cannot be used.
+pub fn redis_cache(config: &Config) -> anyhow::Result<Option<Arc<dyn MetricsCache>>> {
+    let Some(url) = &config.redis_url else { return Ok(None) };
+    Ok(Some(Arc::new(RedisCache::new(url.reveal())?)))
 }
