@@ -38,7 +38,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Resul
     let (listening, address) = Listening::on(config.listen)
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}; is another node running?", config.listen))?;
     let supervision = Arc::new(Tree::default());
-    let (spec, app) = assemble(&config, store, bus, &listening, supervision.clone())?;
+    let (spec, app) = assemble(&config, &store, bus, &listening, supervision.clone())?;
     let versions: Vec<_> = config.running_versions().iter().map(|version| version.name()).collect();
     tracing::info!(%address, engine = app.engine, versions = versions.join(","), "listening");
 
@@ -54,7 +54,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Resul
 
 fn assemble(
     config: &Config,
-    store: Arc<dyn OrderStore>,
+    store: &Arc<dyn OrderStore>,
     bus: Option<Arc<dyn DeltaBus>>,
     listening: &Listening,
     supervision: Arc<Tree>,
@@ -67,6 +67,7 @@ fn assemble(
     let (shared, deltas) = tree::shared(Shared {
         store: store.clone(),
         bus,
+        cache: stores::redis_cache(config)?,
         board: board.clone(),
         health: health.clone(),
         min_interval: Duration::from_millis(config.dashboard.min_interval_ms),
@@ -75,7 +76,7 @@ fn assemble(
     let mut versions = Vec::new();
     let mut running = BTreeMap::new();
     for version in config.running_versions() {
-        let (spec, part) = branch(version, config, &store, &deltas, &telemetry)?;
+        let (spec, part) = branch(version, config, store, &deltas, &telemetry)?;
         versions.push((version.name(), spec));
         running.insert(version, part);
     }
@@ -120,7 +121,7 @@ fn branch(
             (spec, desk, Readiness::Shards(shards))
         }
         Version::V2 => {
-            let (spec, desk, log) = tree::v2_redis_streams(V2RedisStreams {
+            let (spec, desk, log) = tree::v2_redis_streams(&V2RedisStreams {
                 log: stores::redis_stream(config)?.context("v2 needs redis_url")?,
                 store,
                 deltas,

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use coffee_rt_actors::ports::{DeltaBus, OrderLog, OrderStore, StoreError};
+use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderLog, OrderStore, StoreError};
 
-use crate::adapters::postgres::{PostgresBus, PostgresStore};
-use crate::adapters::redis::RedisStream;
+use crate::adapters::postgres::{PostgresBus, PostgresStore, database_name};
+use crate::adapters::redis::{RedisBus, RedisCache, RedisStream};
 use crate::adapters::sqlite::SqliteStore;
 use crate::config::Config;
 
 /// A store and, where several nodes can share it, the bus between them.
 pub type StoreAndBus = (Arc<dyn OrderStore>, Option<Arc<dyn DeltaBus>>);
 
-/// Opens the store of a node. PostgreSQL may be away: the node then starts, is not ready, and tries again.
+/// Opens the store of a node, and the bus: through Redis where there is one beside PostgreSQL. Either may be away: the
+/// node then starts, is not ready without PostgreSQL, and tries again.
 ///
 /// # Errors
 /// Where the URL cannot be read, or the SQLite file cannot be opened or is another node's.
@@ -20,7 +21,11 @@ pub async fn open_to_serve(config: &Config) -> anyhow::Result<StoreAndBus> {
     match &config.database_url {
         Some(url) => {
             let store = PostgresStore::connect_lazy(url.reveal(), &config.menu)?;
-            Ok((store, Some(Arc::new(PostgresBus::new(url.reveal())?))))
+            let bus: Arc<dyn DeltaBus> = match &config.redis_url {
+                Some(redis) => Arc::new(RedisBus::new(redis.reveal(), &database_name(url.reveal())?)?),
+                None => Arc::new(PostgresBus::new(url.reveal())?),
+            };
+            Ok((store, Some(bus)))
         }
         None => Ok((SqliteStore::open(&config.sqlite_path, &config.menu).await?, None)),
     }
@@ -48,4 +53,13 @@ pub fn redis_stream(config: &Config) -> anyhow::Result<Option<Arc<dyn OrderLog>>
     let Some(url) = &config.redis_url else { return Ok(None) };
     let stream = RedisStream::new(url.reveal(), &config.menu, config.v2.backlog_orders, config.v2.readers)?;
     Ok(Some(Arc::new(stream)))
+}
+
+/// Where other readers find the metrics, where there is a Redis.
+///
+/// # Errors
+/// Where the URL cannot be used.
+pub fn redis_cache(config: &Config) -> anyhow::Result<Option<Arc<dyn MetricsCache>>> {
+    let Some(url) = &config.redis_url else { return Ok(None) };
+    Ok(Some(Arc::new(RedisCache::new(url.reveal())?)))
 }

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::domain::Instant;
+use crate::ports::CachedMetrics;
 use crate::view::{Dashboard, View};
 
 /// One serialized dashboard, shared by all that send it.
@@ -55,11 +56,21 @@ impl Board {
     /// What people see now; none before the first view was read from the store.
     #[must_use]
     pub fn dashboard(&self) -> Option<Dashboard> {
+        self.read_now(View::dashboard)
+    }
+
+    /// What a cache holds now; none before the first view was read from the store.
+    #[must_use]
+    pub fn cached_metrics(&self) -> Option<CachedMetrics> {
+        self.read_now(View::cached_metrics)
+    }
+
+    fn read_now<R>(&self, read: impl FnOnce(&View, Instant) -> R) -> Option<R> {
         let now = Instant::now();
         let mut shown = self.shown.lock();
         let view = shown.view.as_mut()?;
         view.advance(now);
-        Some(view.dashboard(now))
+        Some(read(view, now))
     }
 
     /// The same, serialized.

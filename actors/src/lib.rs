@@ -14,6 +14,7 @@ pub mod backoff;
 pub mod batcher;
 pub mod board;
 pub mod bus;
+pub mod cache;
 pub mod credit;
 pub mod deltas;
 pub mod drill;

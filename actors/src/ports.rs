@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Cents, Item, Order, OrderBatch, StoredOrder};
 
+mod cache;
 mod log;
 
+pub use cache::{CACHED_HOURS, CacheAway, CacheWrite, CachedMetrics, MetricsCache};
 pub use log::{Durability, Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, Poison, PoisonReason};
 
 /// How many of the last stored orders a dashboard shows.

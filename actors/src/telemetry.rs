@@ -16,6 +16,7 @@ pub struct Telemetry {
     orders_created: IntCounterVec,
     order_value: CounterVec,
     logs: LogVecs,
+    cache_writes: IntCounterVec,
     /// Of the aggregator.
     pub aggregator: AggregatorMetrics,
     /// Of the fan-out.
@@ -95,6 +96,17 @@ pub struct AggregatorMetrics {
     pub hydrations: IntCounter,
 }
 
+/// What a cache counts.
+#[derive(Clone)]
+pub struct CacheMetrics {
+    /// Writes that the cache took.
+    pub written: IntCounter,
+    /// Writes that came after newer ones, and changed nothing.
+    pub outdated: IntCounter,
+    /// Writes that failed, to be tried again.
+    pub failed: IntCounter,
+}
+
 /// What a fan-out counts.
 #[derive(Clone)]
 pub struct FanOutMetrics {
@@ -153,6 +165,11 @@ impl Telemetry {
             orders_created: counters("orders_created_total", "Orders stored", &["drink", "store", "version"])?,
             order_value: value,
             logs: LogVecs::register(registry)?,
+            cache_writes: counters(
+                "coffee_rt_cache_writes_total",
+                "Times the metrics were written for other readers",
+                &["outcome"],
+            )?,
             aggregator: AggregatorMetrics {
                 hydrations: single(
                     "coffee_rt_view_hydrations_total",
@@ -206,6 +223,17 @@ impl Telemetry {
             positions_lost: self.logs.positions_lost.with_label_values(&[version]),
             buried: self.logs.buried.clone(),
             version,
+        }
+    }
+
+    /// What a cache counts.
+    #[must_use]
+    pub fn cache(&self) -> CacheMetrics {
+        let writes = |outcome| self.cache_writes.with_label_values(&[outcome]);
+        CacheMetrics {
+            written: writes("written"),
+            outdated: writes("outdated"),
+            failed: writes("failed"),
         }
     }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Cents, Instant, Item, StoredOrder};
-use crate::ports::{Delta, DeltaContent, RECENT_ORDERS, ShardId, Snapshot, TOP_DRINKS_DAYS};
+use crate::ports::{
+    CACHED_HOURS, CachedMetrics, Delta, DeltaContent, RECENT_ORDERS, ShardId, Snapshot, TOP_DRINKS_DAYS,
+};
 
 /// How many of the most popular drinks are named.
 const TOP_DRINKS: usize = 5;
@@ -61,6 +63,19 @@ pub struct Dashboard {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurrentHour {
     /// 0 to 23.
+    pub hour: i64,
+    /// The most popular drinks, most popular first.
+    pub top_drinks: Vec<Item>,
+    /// What was paid.
+    pub revenue: Cents,
+    /// How many orders.
+    pub order_count: u64,
+}
+
+/// The orders whose own timestamp is in one UTC hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HourMetrics {
+    /// Whole UTC hours since 1970.
     pub hour: i64,
     /// The most popular drinks, most popular first.
     pub top_drinks: Vec<Item>,
@@ -148,6 +163,22 @@ impl View {
             recent_orders: self.recent.clone(),
             stored_total: self.stored_total,
             server_timestamp: now,
+        }
+    }
+
+    /// What a cache holds at `now`.
+    #[must_use]
+    pub fn cached_metrics(&self, now: Instant) -> CachedMetrics {
+        let cached = now.hour() - CACHED_HOURS + 1..=now.hour();
+        let hours = self.hours.range(cached).map(|(hour, orders)| HourMetrics {
+            hour: *hour,
+            top_drinks: top(&orders.drinks),
+            revenue: orders.amount,
+            order_count: orders.orders,
+        });
+        CachedMetrics {
+            dashboard: self.dashboard(now),
+            hours: hours.collect(),
         }
     }
 

@@ -78,9 +78,11 @@ async fn be_a_vandal(node: &Node, random: &mut StdRng, mut enough: mpsc::Receive
         node.store.behave(|store| {
             (store.commits, store.claims, store.commit_delay) = (reach, claims, delay);
         });
+        node.cache.behave(reach, delay);
         sleep(Duration::from_micros(random.random_range(0..15_000))).await;
     }
     node.store.behave(|store| *store = Default::default());
+    node.cache.behave(Reach::Up, Duration::ZERO);
     suffered
 }
 

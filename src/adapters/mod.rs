@@ -1,6 +1,7 @@
 //! Real implementations of the ports of [`coffee_rt_actors::ports`]: stores, logs and buses.
 
 mod audit;
+mod bus;
 mod catalog;
 mod repeats;
 mod rows;

@@ -3,11 +3,14 @@
 //! ```text
 //! shared               one_for_one
 //! ├── fan-out          worker        board → frames for every socket
+//! ├── cache            worker        board → keys for other readers    only with Redis
 //! ├── aggregator       worker        deltas, or the store → board
 //! ├── bus-sender       worker        deltas → other nodes              only with PostgreSQL
 //! ├── bus-receiver     worker        other nodes' deltas → aggregator  only with PostgreSQL
 //! └── store-watch      worker        store's positions → aggregator, health
 //! ```
+//!
+//! The bus is Redis's where one is configured, else PostgreSQL's; SQLite has one node and needs none.
 //!
 //! Sinks start first. Nobody holds an address: everything goes through slots, the board and the health, which outlive
 //! their writers, so each child restarts alone.
@@ -18,9 +21,10 @@ use std::time::Duration;
 use coffee_rt_actors::aggregator::{Aggregator, AggregatorArgs};
 use coffee_rt_actors::board::Board;
 use coffee_rt_actors::bus::{BusReceiver, BusReceiverArgs, BusSender, BusSenderArgs};
+use coffee_rt_actors::cache::{Cache, CacheArgs};
 use coffee_rt_actors::deltas::Deltas;
 use coffee_rt_actors::fan_out::{FanOut, FanOutArgs};
-use coffee_rt_actors::ports::{DeltaBus, OrderStore};
+use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderStore};
 use coffee_rt_actors::store_watch::{StoreHealth, StoreWatch, StoreWatchArgs};
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
 use coffee_rt_actors::telemetry::Telemetry;
@@ -32,6 +36,8 @@ pub struct Shared {
     pub store: Arc<dyn OrderStore>,
     /// The way to other nodes, where there is one.
     pub bus: Option<Arc<dyn DeltaBus>>,
+    /// Where other readers find the metrics, where there is such a place.
+    pub cache: Option<Arc<dyn MetricsCache>>,
     /// Where the view hangs.
     pub board: Arc<Board>,
     /// Where the store's health is shown.
@@ -48,6 +54,7 @@ pub fn shared(parts: Shared) -> (SupervisorSpec, Deltas) {
     let Shared {
         store,
         bus,
+        cache,
         board,
         health,
         min_interval,
@@ -56,6 +63,11 @@ pub fn shared(parts: Shared) -> (SupervisorSpec, Deltas) {
     let (aggregator, bus_sender) = (Slot::default(), Slot::default());
     let deltas = Deltas::new(aggregator.clone(), bus.as_ref().map(|_| bus_sender.clone()));
 
+    let writer = cache.map(|cache| CacheArgs {
+        board: board.clone(),
+        cache,
+        metrics: telemetry.cache(),
+    });
     let fan_out = FanOutArgs {
         board: board.clone(),
         min_interval,
@@ -73,10 +85,9 @@ pub fn shared(parts: Shared) -> (SupervisorSpec, Deltas) {
         metrics: telemetry.store,
     };
 
-    let mut children = vec![
-        ChildSpec::worker::<FanOut>("fan-out", fan_out, Slot::default()),
-        ChildSpec::worker::<Aggregator>("aggregator", keeper, aggregator),
-    ];
+    let mut children = vec![ChildSpec::worker::<FanOut>("fan-out", fan_out, Slot::default())];
+    children.extend(writer.map(|writer| ChildSpec::worker::<Cache>("cache", writer, Slot::default())));
+    children.push(ChildSpec::worker::<Aggregator>("aggregator", keeper, aggregator));
     if let Some(bus) = bus {
         let receiver = BusReceiverArgs {
             bus: bus.clone(),

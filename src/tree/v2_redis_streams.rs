@@ -65,7 +65,7 @@ pub struct V2RedisStreams {
 
 /// The branch, the desk where its orders are handed in, and how its log is.
 #[must_use]
-pub fn v2_redis_streams(parts: V2RedisStreams) -> (SupervisorSpec, OrderDesk, watch::Receiver<LogHealth>) {
+pub fn v2_redis_streams(parts: &V2RedisStreams) -> (SupervisorSpec, OrderDesk, watch::Receiver<LogHealth>) {
     let (credit, ingest, appender) = (Credit::new(parts.credit_orders), Slot::default(), Slot::default());
     let readers: Arc<[Slot<ReaderMsg>]> = (0..parts.readers).map(|_| Slot::default()).collect();
     let health = Arc::new(watch::Sender::new(LogHealth::Unknown));
@@ -86,7 +86,7 @@ pub fn v2_redis_streams(parts: V2RedisStreams) -> (SupervisorSpec, OrderDesk, wa
     };
     let mut children = vec![ChildSpec::worker::<LogWatch>("log-watch", watching, Slot::default())];
     children.extend(readers.iter().enumerate().map(|(number, reader)| {
-        let pair = pair(&parts, number, reader.clone());
+        let pair = pair(parts, number, reader.clone());
         ChildSpec::supervisor(format!("pair-{number}"), pair)
     }));
     children.push(ChildSpec::worker::<Appender>("appender", appending, appender));

@@ -1,7 +1,9 @@
-//! What the tests of the actors share: a store and a log in memory, probes for supervision, seeds, and waiting with a deadline.
+//! What the tests of the actors share: a store, a log and a cache in memory, probes for supervision, seeds, and waiting
+//! with a deadline.
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod log_node;
+pub mod memory_cache;
 pub mod memory_log;
 pub mod memory_store;
 pub mod node;

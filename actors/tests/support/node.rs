@@ -6,17 +6,18 @@ use std::time::Duration;
 use coffee_rt_actors::aggregator::{Aggregator, AggregatorArgs, AggregatorMsg};
 use coffee_rt_actors::batcher::{Batcher, BatcherArgs};
 use coffee_rt_actors::board::Board;
+use coffee_rt_actors::cache::{Cache, CacheArgs};
 use coffee_rt_actors::credit::Credit;
 use coffee_rt_actors::deltas::Deltas;
 use coffee_rt_actors::domain::{Cents, Instant, Item, Order};
 use coffee_rt_actors::fan_out::{FanOut, FanOutArgs};
 use coffee_rt_actors::ingest::{Ingest, IngestArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
-use coffee_rt_actors::ports::{OrderStore, ShardWriter};
+use coffee_rt_actors::ports::{CachedMetrics, OrderStore, ShardWriter};
 use coffee_rt_actors::store_watch::{StoreHealth, StoreWatch, StoreWatchArgs};
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy};
 use coffee_rt_actors::telemetry::Telemetry;
-use coffee_rt_actors::view::{Dashboard, View};
+use coffee_rt_actors::view::View;
 use prometheus::Registry;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::eventually;
+use super::memory_cache::MemoryCache;
 use super::memory_store::MemoryStore;
 use super::probe::{Grove, supervisor};
 
@@ -36,6 +38,7 @@ pub struct Shared {
     pub store: MemoryStore,
     pub telemetry: Telemetry,
     pub deltas: Deltas,
+    cache: MemoryCache,
     board: Arc<Board>,
     aggregator: Slot<AggregatorMsg>,
 }
@@ -43,6 +46,7 @@ pub struct Shared {
 /// A node of version 1.
 pub struct Node {
     pub store: MemoryStore,
+    pub cache: MemoryCache,
     pub desk: OrderDesk,
     pub grove: Grove,
     /// Of the batchers.
@@ -57,6 +61,7 @@ impl Default for Shared {
             store: MemoryStore::default(),
             telemetry: Telemetry::register(&Registry::new()).unwrap(),
             deltas: Deltas::new(aggregator.clone(), None),
+            cache: MemoryCache::default(),
             board: Arc::default(),
             aggregator,
         }
@@ -82,8 +87,14 @@ impl Shared {
             min_interval: Duration::from_millis(20),
             metrics: self.telemetry.fan_out.clone(),
         };
+        let caching = CacheArgs {
+            board: self.board.clone(),
+            cache: Arc::new(self.cache.clone()),
+            metrics: self.telemetry.cache(),
+        };
         vec![
             ChildSpec::worker::<FanOut>("fan-out", fanning, Slot::default()),
+            ChildSpec::worker::<Cache>("cache", caching, Slot::default()),
             ChildSpec::worker::<Aggregator>("aggregator", aggregating, self.aggregator.clone()),
             ChildSpec::worker::<StoreWatch>("store-watch", watching, Slot::default()),
         ]
@@ -102,17 +113,20 @@ impl Shared {
     pub async fn is_consistent(&self) {
         let audit = self.store.audit().await.unwrap();
         assert_eq!(audit.differences, []);
-        eventually("the board equals a recount", || self.shown() == Some(self.recount())).await;
+        eventually("the board equals a recount", || {
+            self.board.cached_metrics().map(without_time) == Some(self.recount())
+        })
+        .await;
+        eventually("the cache equals a recount", || {
+            self.cache.metrics().map(without_time) == Some(self.recount())
+        })
+        .await;
     }
 
-    fn shown(&self) -> Option<Dashboard> {
-        self.board.dashboard().map(without_time)
-    }
-
-    fn recount(&self) -> Dashboard {
+    fn recount(&self) -> CachedMetrics {
         let now = Instant::now();
         let from_hour = View::first_hour(now);
-        without_time(View::of_snapshot(self.store.peek(from_hour), from_hour).dashboard(now))
+        without_time(View::of_snapshot(self.store.peek(from_hour), from_hour).cached_metrics(now))
     }
 }
 
@@ -145,6 +159,7 @@ impl Node {
         v1.push(ingest.with_load(desk.credit.probe()));
         Self {
             store: shared.store.clone(),
+            cache: shared.cache.clone(),
             desk,
             grove: shared.plant("v1", v1).await,
             writers,
@@ -172,11 +187,9 @@ fn policy() -> RestartPolicy {
     }
 }
 
-fn without_time(dashboard: Dashboard) -> Dashboard {
-    Dashboard {
-        server_timestamp: Instant(0),
-        ..dashboard
-    }
+fn without_time(mut metrics: CachedMetrics) -> CachedMetrics {
+    metrics.dashboard.server_timestamp = Instant(0);
+    metrics
 }
 
 /// An order that nobody placed before.

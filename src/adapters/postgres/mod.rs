@@ -133,6 +133,16 @@ fn connect_options(url: &str) -> Result<PgConnectOptions, UrlError> {
     Ok(options.application_name("coffee-rt").disable_statement_logging())
 }
 
+/// The name of the database that a URL leads to: without one in it, the user's.
+///
+/// # Errors
+/// Says what is wrong with the URL.
+pub fn database_name(url: &str) -> Result<String, UrlError> {
+    let options = connect_options(url)?;
+    let name = options.get_database().unwrap_or_else(|| options.get_username());
+    Ok(name.to_owned())
+}
+
 /// Adds session settings. The client cannot set socket options through sqlx, so the server is asked to notice a
 /// vanished client (which holds a slot); the client's own guard is a timeout around each wait.
 fn with_settings(options: PgConnectOptions, settings: &[(&str, &str)]) -> PgConnectOptions {

@@ -1,11 +1,16 @@
-//! Orders in a Redis stream between their acknowledgement and the store: several nodes may share it.
+//! What Redis does for nodes that share it: the stream that keeps orders between their acknowledgement and the store, the
+//! bus between nodes, and the cache of metrics for other readers.
 
+mod bus;
+mod cache;
 mod entry;
 mod link;
 mod log;
 mod reader;
 mod scripts;
 
+pub use bus::{DELTA_CHANNEL, MAX_MESSAGE_BYTES, RedisBus};
+pub use cache::{HOURLY, RECENT, RedisCache, STORED_TOTAL, STORED_TOTAL_MS, TOP_DRINKS};
 pub use entry::{MAX_RECORD_BYTES, RECORD_FIELD};
 pub use link::UrlError;
 pub use log::RedisStream;

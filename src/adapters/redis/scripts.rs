@@ -18,5 +18,7 @@ pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!("lua/trim.lua", "lua/a
 pub(super) static BURY: LazyLock<Script> = script!("lua/trim.lua", "lua/bury.lua");
 /// A node's round.
 pub(super) static KEEP: LazyLock<Script> = script!("lua/keep.lua");
+/// Writes metrics, unless newer ones are there.
+pub(super) static CACHE: LazyLock<Script> = script!("lua/cache.lua");
 /// A node's goodbye.
 pub(super) static LEAVE: LazyLock<Script> = script!("lua/leave.lua");
