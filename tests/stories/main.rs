@@ -15,6 +15,7 @@ mod meltdown;
 mod outage;
 mod overload;
 mod redelivery;
+mod shared_redis;
 mod slow_clients;
 mod support;
 mod three_nodes;
