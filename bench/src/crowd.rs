@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, sleep_until};
 
+use crate::Engine;
 use crate::http::{Connection, DashboardSocket};
 use crate::report::percentile_ms;
 
