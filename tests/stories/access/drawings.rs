@@ -41,7 +41,8 @@ struct Parts {
 
 impl Parts {
     fn have(&self, line: &str) -> bool {
-        !(line.contains("only with PostgreSQL") && !self.postgres || line.contains("only with Redis") && !self.redis)
+        let needs = |service: &str| line.contains(&format!("only with {service}"));
+        (self.postgres || !needs("PostgreSQL")) && (self.redis || !needs("Redis"))
     }
 }
 
