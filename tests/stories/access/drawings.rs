@@ -41,7 +41,7 @@ struct Parts {
 
 impl Parts {
     fn have(&self, line: &str) -> bool {
-        !(line.contains("only with PostgreSQL") && !self.postgres || line.contains("only with Redis") && !self.redis)
+        (self.postgres || !line.contains("only with PostgreSQL")) && (self.redis || !line.contains("only with Redis"))
     }
 }
 
