@@ -5,7 +5,7 @@ use std::sync::Arc;
 use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderLog, OrderStore, StoreError};
 
 use crate::adapters::postgres::{PostgresBus, PostgresStore, database_name};
-use crate::adapters::redis::{RedisBus, RedisCache, RedisStream};
+use crate::adapters::redis::{DeadLetters, RedisBus, RedisCache, RedisStream, UrlError};
 use crate::adapters::sqlite::SqliteStore;
 use crate::config::Config;
 
@@ -62,4 +62,13 @@ pub fn redis_stream(config: &Config) -> anyhow::Result<Option<Arc<dyn OrderLog>>
 pub fn redis_cache(config: &Config) -> anyhow::Result<Option<Arc<dyn MetricsCache>>> {
     let Some(url) = &config.redis_url else { return Ok(None) };
     Ok(Some(Arc::new(RedisCache::new(url.reveal())?)))
+}
+
+/// What could not be stored out of the stream, where there is a Redis.
+///
+/// # Errors
+/// Where the URL cannot be used.
+pub fn dead_letters(config: &Config) -> Result<Option<DeadLetters>, UrlError> {
+    let Some(url) = &config.redis_url else { return Ok(None) };
+    DeadLetters::new(url.reveal(), config.v2.backlog_orders).map(Some)
 }

@@ -6,6 +6,7 @@ mod catalog;
 mod repeats;
 mod rows;
 
+pub mod dead_letter;
 pub mod postgres;
 pub mod redis;
 pub mod sqlite;

@@ -15,6 +15,7 @@ pub mod actors;
 pub mod audit;
 pub mod config;
 mod dashboard;
+pub mod dead_letters;
 mod feed;
 pub mod kill;
 pub mod migrate;
@@ -63,6 +64,8 @@ pub enum Command {
     Kill(kill::Args),
     /// Recount all orders and compare with what was counted
     Audit(audit::Args),
+    /// List what could not be stored, correct it and submit it again
+    DeadLetters(Box<dead_letters::Args>),
     /// Bring the store's schema up to date
     Migrate(migrate::Args),
     /// Print the effective settings
@@ -195,6 +198,7 @@ async fn run(command: Command) -> Exit {
         Command::Tree(args) => conclude(tree::run(args)).await,
         Command::Kill(args) => conclude(kill::run(args)).await,
         Command::Audit(args) => conclude(audit::run(args)).await,
+        Command::DeadLetters(args) => conclude(dead_letters::run(*args)).await,
         Command::Migrate(args) => conclude(migrate::run(args)).await,
         Command::Config(args) => conclude(async { config::run(&args) }).await,
     }

@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod crash;
+mod dead_letters;
 mod drain;
 mod drills;
 mod faults;

@@ -1,5 +1,6 @@
 //! Entries of the stream as orders.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Menu, Order, OrderError};
@@ -61,14 +62,11 @@ fn order(id: EntryId, fields: Vec<Value>, menu: &Menu) -> Result<Arc<Order>, (Po
         }
         Order::from_record(record, minted(id), menu).map_err(|error| (reason(&error), error.to_string()))
     };
-    match fields.as_slice() {
-        [name, record] if name == RECORD_FIELD.as_bytes() => read(record),
-        fields => read(&record_of_fields(fields).ok_or_else(|| {
-            let detail = "its fields are no text";
-            (PoisonReason::Unreadable, detail.to_owned())
-        })?),
-    }
-    .map(Arc::new)
+    let record = record(&fields).ok_or_else(|| {
+        let detail = "its fields are no text";
+        (PoisonReason::Unreadable, detail.to_owned())
+    })?;
+    read(&record).map(Arc::new)
 }
 
 fn reason(error: &OrderError) -> PoisonReason {
@@ -78,8 +76,16 @@ fn reason(error: &OrderError) -> PoisonReason {
     }
 }
 
+/// The record that an entry's fields, names and values in turn, hold or make up. None where they are no text.
+pub(super) fn record(fields: &[Vec<u8>]) -> Option<Cow<'_, [u8]>> {
+    match fields {
+        [name, record] if name == RECORD_FIELD.as_bytes() => Some(Cow::Borrowed(record)),
+        fields => record_of_fields(fields).map(Cow::Owned),
+    }
+}
+
 /// One field for each of the order's, as the JSON of a record.
-pub(super) fn record_of_fields(fields: &[Vec<u8>]) -> Option<Vec<u8>> {
+fn record_of_fields(fields: &[Vec<u8>]) -> Option<Vec<u8>> {
     let mut record = vec![b'{'];
     for pair in fields.chunks_exact(2) {
         for (text, end) in pair.iter().zip([b':', b',']) {

@@ -16,6 +16,10 @@ pub(super) static APPEND: LazyLock<Script> = script!("lua/append.lua");
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!("lua/trim.lua", "lua/acknowledge.lua");
 /// Moves entries to the dead letters.
 pub(super) static BURY: LazyLock<Script> = script!("lua/trim.lua", "lua/bury.lua");
+/// Reads a page of the dead letters.
+pub(super) static LETTERS: LazyLock<Script> = script!("lua/letters.lua");
+/// Puts a dead letter's order back into the stream.
+pub(super) static RESUBMIT: LazyLock<Script> = script!("lua/resubmit.lua");
 /// A node's round.
 pub(super) static KEEP: LazyLock<Script> = script!("lua/keep.lua");
 /// Writes metrics, unless newer ones are there.

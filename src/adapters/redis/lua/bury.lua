@@ -22,7 +22,9 @@ for _, i in ipairs(moving) do
   local fields = found and found[2] or {}
   if #fields > 2000 then
     -- More than a call can take as arguments.
-    fields = { 'packed', cmsgpack.pack(fields) }
+    letter[#letter + 1] = 'packed_entry'
+    letter[#letter + 1] = cmsgpack.pack(fields)
+    fields = {}
   end
   for j = 1, #fields, 2 do
     letter[#letter + 1] = 'entry.' .. fields[j]

@@ -8,8 +8,12 @@ local function trim(stream, group)
       if found[2] == group then
         for i = 1, #found, 2 do
           if found[i] == 'last-delivered-id' then
-            local ms, seq = string.match(found[i + 1], '^(%d+)-(%d+)$')
-            first = ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
+            first = found[i + 1]
+            local ms, seq = string.match(first, '^(%d+)-(%d+)$')
+            -- Beyond that Lua cannot count exactly: one entry more stays.
+            if #seq <= 15 then
+              first = ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
+            end
           end
         end
       end
