@@ -23,7 +23,9 @@ use crate::telemetry::ReadMetrics;
 /// Entries that one reader may have in hand: read, and not yet acknowledged.
 pub const MAX_ENTRIES_IN_HAND: usize = 4 * MAX_BATCH_ORDERS;
 /// The least time between two readings that do not fill a batch: each costs the log a write to its disk.
-pub const READ_INTERVAL_MS: u64 = 5;
+pub const READ_INTERVAL_MS: u64 = 10;
+/// The least time between two acknowledgements; each is a write to the log's disk too.
+pub const ACKNOWLEDGE_INTERVAL_MS: u64 = 20;
 /// How long a stopping reader waits for what it has in hand.
 pub const DRAIN_READER_MS: u64 = 3_000;
 /// Comparisons in a row after which entries that the log has delivered, and nobody has in hand, count as forgotten.
@@ -44,7 +46,7 @@ pub enum ReaderMsg {
     Settle,
     /// The acknowledgement it began has ended.
     Acknowledged(Acknowledgement),
-    /// The pause after a failed acknowledgement is over.
+    /// The pause between acknowledgements is over.
     AcknowledgeOn,
     /// The log says how many entries this reader has not acknowledged.
     Compare(u64),
@@ -96,7 +98,7 @@ pub struct Reader {
     /// Whether a reading or the pause after it is under way.
     reading: bool,
     read_backoff: Backoff,
-    /// Whether an acknowledgement or the pause after a failed one is under way.
+    /// Whether an acknowledgement or the pause after one is under way.
     acknowledging: bool,
     /// The last acknowledgement; returns what a stopping reader could not be told.
     acknowledgement: Option<JoinHandle<Result<(), ReaderMsg>>>,
@@ -300,7 +302,8 @@ impl Reader {
         match &ended.error {
             None => {
                 self.acknowledge_backoff.answers();
-                self.acknowledging = false;
+                let pause = Duration::from_millis(ACKNOWLEDGE_INTERVAL_MS);
+                self.tell_after(pause, ReaderMsg::AcknowledgeOn);
             }
             Some(error) => {
                 if *error == LogError::Full {
