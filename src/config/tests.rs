@@ -84,7 +84,7 @@ fn what_is_wrong_is_named() {
         ),
         (&[("COFFEE_RT_LISTEN", "nowhere")][..], "", "\"LISTEN\" in `COFFEE_RT_`"),
         (&[("COFFEE_RT_VERSIONS", "v1,v7")][..], "", "v7"),
-        (&[("COFFEE_RT_VERSIONS", "v2")][..], "", "does not have v2"),
+        (&[("COFFEE_RT_VERSIONS", "v2")][..], "", "v2 needs redis_url"),
         (
             &[("DATABASE_URL", "mysql://db/coffee")][..],
             "",
