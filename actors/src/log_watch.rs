@@ -18,8 +18,8 @@ use crate::telemetry::LogMetrics;
 
 /// How often the log is looked after.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How long one round may take.
-const ROUND_LIMIT: Duration = Duration::from_secs(3);
+/// How long one round may take. Logs should give up before: only they can throw a mute connection away.
+pub const ROUND_LIMIT: Duration = Duration::from_secs(5);
 
 /// Whether the log can be reached, and how it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

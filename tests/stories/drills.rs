@@ -20,7 +20,7 @@ use crate::support::{
 const ORDERS_PER_SECOND: f64 = 600.0;
 /// Orders that are acknowledged between two faults.
 const BETWEEN_FAULTS: u64 = 40;
-/// How often the batcher is killed.
+/// How often those who carry orders are killed.
 const KILLS: u64 = 20;
 /// Orders acknowledged while a commit is held up.
 const HELD_UP: usize = 9;
@@ -153,7 +153,7 @@ fn assert_found(broken: &[String], what: &str) {
     println!("{} broken promises, such as {}", broken.len(), broken[0]);
 }
 
-/// Customers who tap twice and repeat what was not answered, while the batcher is killed again and again and in the end
+/// Customers who tap twice and repeat what was not answered, while those who carry orders are killed again and again and in the end
 /// the node. Returns every promise that was broken.
 async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
     let node = Node::start_with(database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
@@ -175,7 +175,9 @@ async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
     };
     for kill in 1..=KILLS {
         acknowledged(kill * BETWEEN_FAULTS).await;
-        node.inject(database.batcher(), "kill", 1).await;
+        for carrier in database.carriers() {
+            node.inject(carrier, "kill", 1).await;
+        }
     }
     acknowledged((KILLS + 1) * BETWEEN_FAULTS).await;
     let address = node.address();

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use coffee_rt_actors::domain::{Menu, Order};
+use coffee_rt_actors::log_watch::ROUND_LIMIT;
 use coffee_rt_actors::ports::{Durability, LogError, LogReader, LogStatus, OrderLog};
 use parking_lot::Mutex;
 use redis::{Client, Value};
 
 use super::entry::strange;
-use super::link::{Link, UrlError, client};
+use super::link::{ANSWER_TIMEOUT, Link, UrlError, client};
 use super::reader::StreamReader;
 use super::scripts::{APPEND, KEEP, LEAVE};
 use super::{DEAD_LETTERS, GROUP, NODES, STREAM};
@@ -19,6 +20,8 @@ use super::{DEAD_LETTERS, GROUP, NODES, STREAM};
 pub const SILENCE_MS: u64 = 6_000;
 /// The most entries taken over in one round.
 pub const MAX_CLAIMED_ENTRIES: usize = 4_000;
+/// A round is given up by its link, which then opens another connection.
+const _: () = assert!(ANSWER_TIMEOUT.as_secs() < ROUND_LIMIT.as_secs());
 /// How old the knowledge of Redis's settings may be.
 const DURABILITY_AGE: Duration = Duration::from_secs(10);
 

@@ -78,22 +78,12 @@ impl Database {
         if self.redis.is_some() { Version::V2 } else { Version::V1 }
     }
 
-    /// The path of the batcher that stores its orders.
-    pub fn batcher(&self) -> &'static str {
+    /// The paths of those who have its orders in hand before they are safe.
+    pub fn carriers(&self) -> &'static [&'static str] {
         match self.version() {
-            Version::V1 => "v1/batcher-0",
-            Version::V2 => "v2/pair-0/batcher",
+            Version::V1 => &["v1/batcher-0"],
+            Version::V2 => &["v2/appender", "v2/pair-0/batcher"],
             Version::V3 => panic!("no story is about v3"),
-        }
-    }
-
-    /// A database of a PostgreSQL that the story itself started.
-    pub fn at(url: &str) -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            postgres: None,
-            redis: None,
-            url: Some(url.to_owned()),
         }
     }
 
