@@ -87,6 +87,16 @@ impl Database {
         }
     }
 
+    /// A database of a PostgreSQL that the story itself started.
+    pub fn at(url: &str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            postgres: None,
+            redis: None,
+            url: Some(url.to_owned()),
+        }
+    }
+
     pub fn sqlite_file(&self) -> PathBuf {
         self.folder.path().join("data/coffee-rt.db")
     }
