@@ -80,14 +80,7 @@ async fn inject_everywhere(node: &Node, database: &Database, seed: u64) -> usize
             }
         };
         let millis = rng.random_range(20..300);
-        eventually("the fault is injected", async || {
-            if node.inject(&path, mode, millis).await {
-                Ok(())
-            } else {
-                Err(format!("{path} is not running"))
-            }
-        })
-        .await;
+        node.inject_surely(&path, mode, millis).await;
         injected += 1;
         if injected % 50 == 0 {
             database.assert_audit_clean();

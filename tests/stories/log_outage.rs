@@ -16,6 +16,10 @@ const ORDERS_PER_SECOND: f64 = 300.0;
 const KILLS: usize = 4;
 /// How long PostgreSQL is away while orders are accepted.
 const OUTAGE: Duration = Duration::from_secs(30);
+/// How long Redis hangs: longer than it is waited for, so that appends are given up and done all the same.
+const HANG: Duration = Duration::from_secs(5);
+/// How often.
+const HANGS: usize = 3;
 /// How long each is dead where both are.
 const BOTH_DEAD: Duration = Duration::from_secs(5);
 
@@ -95,6 +99,34 @@ async fn a_redis_that_is_killed_loses_nothing() {
             }
         })
         .await;
+    scene.assert_well(&finished).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_hangs_doubles_nothing() {
+    let scene = Scene::set().await;
+    let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
+    let mut redis = scene.database.redis_client();
+    let finished = scene
+        .under_load(options, async || {
+            for _ in 0..HANGS {
+                let mut pause = redis::cmd("CLIENT");
+                pause.arg("PAUSE").arg(HANG.as_millis() as u64).arg("ALL");
+                pause.exec(&mut redis).unwrap();
+                until_ready_is(&scene.node, 503).await;
+                until_ready_is(&scene.node, 200).await;
+            }
+        })
+        .await;
+    scene.node.until_stored().await;
+    // Appends whose answer came too late were repeated: their orders were in the stream twice.
+    let read = scene.node.metric(r#"coffee_rt_log_read_total{version="v2"}"#).await;
+    let (acknowledged, read) = (finished.report.counts.acknowledged, read as u64);
+    println!("{acknowledged} orders acknowledged, {read} entries read");
+    assert!(
+        read > acknowledged,
+        "{read} entries of {acknowledged} orders: no append was repeated"
+    );
     scene.assert_well(&finished).await;
 }
 

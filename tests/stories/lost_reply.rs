@@ -30,9 +30,18 @@ const ORDERS_PER_SECOND: f64 = 400.0;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_reply_of_a_commit_is_seen_by_nobody() {
+    lose_replies(Database::postgres().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_reply_of_a_commit_is_seen_by_nobody_behind_a_log() {
+    lose_replies(Database::redis().await).await;
+}
+
+async fn lose_replies(database: Database) {
     let seed = seed();
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
-    let (database, proxy) = proxied().await;
+    let (database, proxy) = proxied(database).await;
     let node = Node::start(&database).await;
     let subscriber = Subscriber::connect(&node.client).await;
     let mut options = customers(&node, seed, ORDERS_PER_SECOND);
@@ -74,7 +83,7 @@ async fn a_lost_reply_of_a_commit_is_seen_by_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_network_thaws_without_harm() {
     let seed = seed();
-    let (database, proxy) = proxied().await;
+    let (database, proxy) = proxied(Database::postgres().await).await;
     let node = Node::start(&database).await;
     let subscriber = Subscriber::connect(&node.client).await;
     let options = patient(customers(&node, seed, ORDERS_PER_SECOND));
@@ -103,7 +112,7 @@ async fn a_frozen_network_thaws_without_harm() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_went_mute_are_replaced() {
     let seed = seed();
-    let (database, proxy) = proxied().await;
+    let (database, proxy) = proxied(Database::postgres().await).await;
     let node = Node::start(&database).await;
     let subscriber = Subscriber::connect(&node.client).await;
     let options = patient(customers(&node, seed, ORDERS_PER_SECOND));
@@ -183,8 +192,7 @@ async fn until_not_ready(node: &Node) {
     .await;
 }
 
-async fn proxied() -> (Database, Proxy) {
-    let mut database = Database::postgres().await;
+async fn proxied(mut database: Database) -> (Database, Proxy) {
     let proxy = Proxy::before(database.direct_url().unwrap()).await;
     database.url = Some(proxy.url.clone());
     (database, proxy)
@@ -211,6 +219,7 @@ async fn under_load(options: Options, fault: impl AsyncFnOnce(&Running)) -> Fini
 async fn assert_well(finished: &Finished, database: &Database, node: &Node, subscriber: &Subscriber) {
     let report = &finished.report;
     assert_eq!(report.broken_promises, 0, "{:?}", report.broken);
+    node.until_stored().await;
     check_ledger(&finished.ledger, &Books::read(database).await);
     assert_eq!(database.assert_audit_clean(), report.counts.acknowledged);
     let recount = Recount::read(database).await;

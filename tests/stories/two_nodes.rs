@@ -10,9 +10,7 @@ use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::{
-    Books, Database, Node, Recount, Requests, Subscriber, check_ledgers, customers, eventually, seed,
-};
+use crate::support::{Books, Database, Node, Recount, Requests, Subscriber, check_ledgers, customers, seed};
 
 /// Load on each node.
 const ORDERS_PER_SECOND: f64 = 200.0;
@@ -181,15 +179,7 @@ async fn kill_actors(nodes: &[Node; 2], rng: &mut impl rand::Rng) {
     ];
     for _ in 0..KILLS {
         let (node, path) = (nodes.choose(rng).unwrap(), paths.choose(rng).unwrap());
-        eventually("the fault is injected", async || {
-            let injected = node.inject(path, "kill", 1).await;
-            if injected {
-                Ok(())
-            } else {
-                Err(format!("{path} is not running"))
-            }
-        })
-        .await;
+        node.inject_surely(path, "kill", 1).await;
         tokio::time::sleep(Duration::from_millis(rng.random_range(10..150))).await;
     }
 }

@@ -279,7 +279,19 @@ impl Node {
         injected.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()))
     }
 
-    /// The same on a node that may be gone.
+    /// Injects a fault as soon as the actor is alive.
+    pub async fn inject_surely(&self, path: &str, mode: &str, millis: u64) {
+        eventually("the fault is injected", async || {
+            if self.inject(path, mode, millis).await {
+                Ok(())
+            } else {
+                Err(format!("{path} is not running"))
+            }
+        })
+        .await;
+    }
+
+    /// Injects a fault in a node that may be gone.
     pub async fn try_inject(&self, path: &str, mode: &str, millis: u64) -> Result<bool, ClientError> {
         let body = json!({"mode": mode, "millis": millis});
         match self.client.post(&format!("/api/actors/{path}/kill"), &body).await {
