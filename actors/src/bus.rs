@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::deltas::{DeltaParcel, Deltas};
 use crate::ports::{Delta, DeltaBus, DeltaStream};
@@ -41,6 +41,8 @@ pub struct BusSender {
     me: Address<BusSenderMsg>,
     args: BusSenderArgs,
     waiting: Vec<DeltaParcel>,
+    /// When the next publication may be made.
+    earliest: Instant,
 }
 
 impl Worker for BusSender {
@@ -52,6 +54,7 @@ impl Worker for BusSender {
             me,
             args,
             waiting: Vec::new(),
+            earliest: Instant::now(),
         })
     }
 
@@ -59,15 +62,17 @@ impl Worker for BusSender {
         match message {
             BusSenderMsg::Deliver(parcel) => {
                 if self.waiting.is_empty() {
-                    let me = self.me.clone();
+                    // The first at once: other nodes' dashboards wait for it.
+                    let (me, earliest) = (self.me.clone(), self.earliest);
                     tokio::spawn(async move {
-                        sleep(PUBLISH_INTERVAL).await;
+                        sleep_until(earliest).await;
                         let _ = me.send(BusSenderMsg::Publish);
                     });
                 }
                 self.waiting.push(parcel);
             }
             BusSenderMsg::Publish => {
+                self.earliest = Instant::now() + PUBLISH_INTERVAL;
                 let parcels = std::mem::take(&mut self.waiting);
                 let deltas: Vec<Delta> = parcels.iter().map(|parcel| Delta::clone(&parcel.delta)).collect();
                 match timeout(PUBLISH_LIMIT, self.args.bus.publish(&deltas)).await {
