@@ -78,9 +78,11 @@ fn reason(error: &OrderError) -> PoisonReason {
 
 /// The record that an entry's fields, names and values in turn, hold or make up. None where they are no text.
 pub(super) fn record(fields: &[Vec<u8>]) -> Option<Cow<'_, [u8]>> {
-    match fields {
-        [name, record] if name == RECORD_FIELD.as_bytes() => Some(Cow::Borrowed(record)),
-        fields => record_of_fields(fields).map(Cow::Owned),
+    // Whatever stands beside the whole order, such as a trace id, is not the order's.
+    let mut pairs = fields.chunks_exact(2);
+    match pairs.find(|pair| pair[0] == RECORD_FIELD.as_bytes()) {
+        Some(pair) => Some(Cow::Borrowed(&pair[1])),
+        None => record_of_fields(fields).map(Cow::Owned),
     }
 }
 
@@ -152,6 +154,7 @@ mod tests {
             "2026-11-22T09:00:00Z",
         ];
         assert_eq!(whole, read(&fields));
+        assert_eq!(whole, read(&["trace", "4bf92f35", "order", record]));
         assert_eq!(whole.id, EntryId(1_795_348_800_000, 3));
         assert_eq!(whole.order.unwrap().message_id, minted(EntryId(1_795_348_800_000, 3)));
     }
