@@ -9,11 +9,11 @@ mod store_support;
 use std::time::{Duration, Instant};
 
 use coffee_rt::adapters::redis::{MAX_MESSAGE_BYTES, RedisBus};
-use coffee_rt_actors::domain::{Cents, Item};
-use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaCell, DeltaContent, DeltaStream, ShardId, StoreError};
+use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaStream, StoreError};
 use own_service::OwnService;
 use redis::Value;
-use store_support::{DEADLINE, orders};
+use store_support::DEADLINE;
+use store_support::bus::{delta, next, receive};
 
 /// Far more messages than wait for a reader.
 const FLOOD_MESSAGES: i64 = 2_000;
@@ -30,37 +30,6 @@ fn own_store() -> (String, String) {
 
 fn two_nodes(url: &str, store: &str) -> (RedisBus, RedisBus) {
     (RedisBus::new(url, store).unwrap(), RedisBus::new(url, store).unwrap())
-}
-
-fn delta(seq: i64, cells: usize) -> Delta {
-    let cell = |n: usize| DeltaCell {
-        minute: i64::try_from(n).unwrap(),
-        store: Item::from("uptown"),
-        drink: Item::from("latte"),
-        orders: 1,
-        amount: Cents(450),
-    };
-    let recent = orders(2).iter().map(|order| order.stored_as(seq)).collect();
-    Delta {
-        shard: ShardId(7),
-        seq,
-        content: Some(DeltaContent {
-            cells: (0..cells).map(cell).collect(),
-            recent,
-        }),
-    }
-}
-
-async fn next(stream: &mut Box<dyn DeltaStream>) -> Result<Vec<Delta>, StoreError> {
-    tokio::time::timeout(DEADLINE, stream.next()).await.unwrap()
-}
-
-async fn receive(stream: &mut Box<dyn DeltaStream>, count: usize) -> Vec<Delta> {
-    let mut all = Vec::new();
-    while all.len() < count {
-        all.extend(next(stream).await.unwrap());
-    }
-    all
 }
 
 async fn tell(url: &str, command: &[&str]) -> Value {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use coffee_rt::adapters::postgres::{PostgresBus, PostgresStore};
-use coffee_rt_actors::domain::{Cents, Item, Menu};
-use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaCell, DeltaContent, DeltaStream, OrderStore, ShardId, StoreError};
+use coffee_rt_actors::domain::{Item, Menu};
+use coffee_rt_actors::ports::{Delta, DeltaBus, OrderStore, StoreError};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use store_support::bus::{delta, receive};
 use store_support::*;
 
 type Test = tokio::task::JoinSet<()>;
@@ -175,33 +176,6 @@ async fn a_database_for_reading_only_is_away_and_the_writer_recovers() {
     conn.execute("SET default_transaction_read_only = off").await.unwrap();
     conn.execute(AssertSqlSafe(undo)).await.unwrap();
     writer.claim().await.unwrap();
-}
-
-fn delta(seq: i64, cells: usize) -> Delta {
-    let cell = |n: usize| DeltaCell {
-        minute: i64::try_from(n).unwrap(),
-        store: Item::from("uptown"),
-        drink: Item::from("latte"),
-        orders: 1,
-        amount: Cents(450),
-    };
-    let recent = orders(2).iter().map(|order| order.stored_as(seq)).collect();
-    Delta {
-        shard: ShardId(7),
-        seq,
-        content: Some(DeltaContent {
-            cells: (0..cells).map(cell).collect(),
-            recent,
-        }),
-    }
-}
-
-async fn receive(stream: &mut Box<dyn DeltaStream>, count: usize) -> Vec<Delta> {
-    let mut all = Vec::new();
-    while all.len() < count {
-        all.extend(tokio::time::timeout(DEADLINE, stream.next()).await.unwrap().unwrap());
-    }
-    all
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -112,11 +112,7 @@ impl Aggregator {
         let pause = self
             .last_hydration
             .map_or(Duration::ZERO, |last| HYDRATE_PAUSE.saturating_sub(last.elapsed()));
-        let me = self.me.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            let _ = me.send(AggregatorMsg::Hydrate);
-        });
+        self.me.send_after(pause, AggregatorMsg::Hydrate);
     }
 
     /// Reads the store. Deltas that arrive meanwhile wait in the mailbox and are then known or next.

@@ -165,11 +165,7 @@ impl Appender {
         if self.backoff.is_away() {
             self.refuse_all(&error.to_string());
         }
-        let (me, pause) = (self.me.clone(), self.backoff.next_pause());
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            let _ = me.send(AppenderMsg::Resume);
-        });
+        self.me.send_after(self.backoff.next_pause(), AppenderMsg::Resume);
     }
 
     /// What an answered append means to those who wait. That the log is full now says nothing of an earlier try.

@@ -292,11 +292,7 @@ impl<C: Consignment> Batcher<C> {
 
     /// Resumes after a while, later each time.
     fn pause(&mut self) {
-        let (me, pause) = (self.me.clone(), self.backoff.next_pause());
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            let _ = me.send(BatcherMsg::Resume);
-        });
+        self.me.send_after(self.backoff.next_pause(), BatcherMsg::Resume);
     }
 
     fn store_answers(&mut self) {

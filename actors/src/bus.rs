@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::deltas::{DeltaParcel, Deltas};
 use crate::ports::{Delta, DeltaBus, DeltaStream};
@@ -63,11 +63,8 @@ impl Worker for BusSender {
             BusSenderMsg::Deliver(parcel) => {
                 if self.waiting.is_empty() {
                     // The first at once: other nodes' dashboards wait for it.
-                    let (me, earliest) = (self.me.clone(), self.earliest);
-                    tokio::spawn(async move {
-                        sleep_until(earliest).await;
-                        let _ = me.send(BusSenderMsg::Publish);
-                    });
+                    let pause = self.earliest.saturating_duration_since(Instant::now());
+                    self.me.send_after(pause, BusSenderMsg::Publish);
                 }
                 self.waiting.push(parcel);
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::backoff::unless_it_panics;
 use crate::ports::{LogError, LogStatus, OrderLog};
@@ -91,11 +91,7 @@ impl Worker for LogWatch {
                 self.show(&LogHealth::Away(error.to_string()));
             }
         }
-        let me = self.me.clone();
-        tokio::spawn(async move {
-            sleep(INTERVAL).await;
-            let _ = me.send(LogWatchMsg::Keep);
-        });
+        self.me.send_after(INTERVAL, LogWatchMsg::Keep);
         Ok(())
     }
 

@@ -34,12 +34,7 @@ const COMPARISONS: u32 = 10;
 /// What a reader can be told.
 pub enum ReaderMsg {
     /// The reading it began has ended.
-    Read {
-        /// Which entries were asked for.
-        course: Course,
-        /// What came.
-        entries: Result<Vec<Entry>, LogError>,
-    },
+    Read(Result<Vec<Entry>, LogError>),
     /// The pause between readings is over.
     ReadOn,
     /// Entries were settled.
@@ -71,12 +66,9 @@ pub struct ReaderArgs {
 
 /// Which entries come next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Course {
+enum Course {
     /// Those delivered before, beyond this one.
-    Again {
-        /// The place before them.
-        after: EntryId,
-    },
+    Again { after: EntryId },
     /// New ones.
     New,
 }
@@ -90,8 +82,9 @@ impl Course {
 pub struct Reader {
     me: Address<ReaderMsg>,
     args: ReaderArgs,
+    /// Which entries the reading under way is for, or else the next one.
     course: Course,
-    /// Whether the course was changed while a reading was under way, which may be from the same beginning.
+    /// Whether the next reading is to be from the beginning again, whatever the present one brings.
     begin_again: bool,
     /// Entries that were read and are not yet acknowledged.
     in_hand: HashSet<EntryId>,
@@ -131,19 +124,14 @@ impl Worker for Reader {
 
     async fn handle(&mut self, message: ReaderMsg) -> Result<(), Failure> {
         match message {
-            ReaderMsg::Read {
-                course,
-                entries: Ok(entries),
-            } => self.deliver(course, entries)?,
-            ReaderMsg::Read {
-                entries: Err(error), ..
-            } => self.not_read(&error),
+            ReaderMsg::Read(Ok(entries)) => self.deliver(entries)?,
+            ReaderMsg::Read(Err(error)) => self.not_read(&error),
             ReaderMsg::ReadOn => self.reading = false,
             ReaderMsg::Settle => {}
             ReaderMsg::Acknowledged(ended) => self.acknowledged(ended),
             ReaderMsg::AcknowledgeOn => self.acknowledging = false,
             ReaderMsg::Compare(unacknowledged) => self.compare(unacknowledged),
-            ReaderMsg::Rescan => self.begin_again(),
+            ReaderMsg::Rescan => self.begin_again = true,
         }
         self.proceed();
         Ok(())
@@ -189,7 +177,9 @@ impl Reader {
 
     fn begin_reading(&mut self) {
         self.reading = true;
-        self.begin_again = false;
+        if std::mem::take(&mut self.begin_again) {
+            self.course = Course::BEGINNING;
+        }
         let (log, me, course) = (self.args.log.clone(), self.me.clone(), self.course);
         // What is new must all be taken in hand; of what was delivered before, much may be there already.
         let room = self.args.credit.available().min(MAX_BATCH_ORDERS);
@@ -199,24 +189,24 @@ impl Reader {
                 Course::New => log.next(room),
             };
             let entries = unless_it_panics(reading, LogError::Away).await;
-            let _ = me.send(ReaderMsg::Read { course, entries });
+            let _ = me.send(ReaderMsg::Read(entries));
         });
     }
 
-    /// Gives entries to the batcher. Where the course was changed meanwhile, the new one begins after them.
-    fn deliver(&mut self, course: Course, entries: Vec<Entry>) -> Result<(), Failure> {
+    /// Gives entries to the batcher.
+    fn deliver(&mut self, entries: Vec<Entry>) -> Result<(), Failure> {
         self.read_backoff.answers();
         let (count, last) = (entries.len(), entries.last().map(|entry| entry.id));
         let room = self.take_in_hand(entries)?;
-        if !room {
-            self.course = Course::BEGINNING;
-        } else if course != Course::New && !self.begin_again {
-            self.course = last.map_or(Course::New, |after| Course::Again { after });
+        self.begin_again |= !room;
+        if room && self.course == Course::New && count < MAX_BATCH_ORDERS {
+            self.me
+                .send_after(Duration::from_millis(READ_INTERVAL_MS), ReaderMsg::ReadOn);
+            return Ok(());
         }
-        if room && course == Course::New && count < MAX_BATCH_ORDERS {
-            self.tell_after(Duration::from_millis(READ_INTERVAL_MS), ReaderMsg::ReadOn);
-        } else {
-            self.reading = false;
+        self.reading = false;
+        if self.course != Course::New {
+            self.course = last.map_or(Course::New, |after| Course::Again { after });
         }
         Ok(())
     }
@@ -281,9 +271,8 @@ impl Reader {
             tracing::debug!(%error, "the log cannot be read, trying again");
         }
         // What was delivered may have been lost on its way here.
-        self.course = Course::BEGINNING;
-        let pause = self.read_backoff.next_pause();
-        self.tell_after(pause, ReaderMsg::ReadOn);
+        self.begin_again = true;
+        self.me.send_after(self.read_backoff.next_pause(), ReaderMsg::ReadOn);
     }
 
     fn begin_acknowledgement(&mut self) {
@@ -299,20 +288,16 @@ impl Reader {
     }
 
     fn acknowledged(&mut self, ended: Acknowledgement) {
-        match &ended.error {
-            None => {
-                self.acknowledge_backoff.answers();
-                let pause = Duration::from_millis(ACKNOWLEDGE_INTERVAL_MS);
-                self.tell_after(pause, ReaderMsg::AcknowledgeOn);
-            }
-            Some(error) => {
-                if *error == LogError::Full {
-                    tracing::error!("there are too many dead letters: entries that cannot be stored wait in the log");
-                }
-                let pause = self.acknowledge_backoff.next_pause();
-                self.tell_after(pause, ReaderMsg::AcknowledgeOn);
-            }
+        if ended.error == Some(LogError::Full) {
+            tracing::error!("there are too many dead letters: entries that cannot be stored wait in the log");
         }
+        let pause = if ended.error.is_none() {
+            self.acknowledge_backoff.answers();
+            Duration::from_millis(ACKNOWLEDGE_INTERVAL_MS)
+        } else {
+            self.acknowledge_backoff.next_pause()
+        };
+        self.me.send_after(pause, ReaderMsg::AcknowledgeOn);
         self.note(ended);
     }
 
@@ -343,21 +328,7 @@ impl Reader {
                 "reading forgotten entries again"
             );
             self.surpluses = 0;
-            self.begin_again();
+            self.begin_again = true;
         }
-    }
-
-    /// Reads what was delivered before, from the first entry on.
-    fn begin_again(&mut self) {
-        self.course = Course::BEGINNING;
-        self.begin_again = true;
-    }
-
-    fn tell_after(&self, pause: Duration, message: ReaderMsg) {
-        let me = self.me.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            let _ = me.send(message);
-        });
     }
 }

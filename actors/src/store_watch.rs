@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::aggregator::AggregatorMsg;
 use crate::ports::{OrderStore, StoreError};
@@ -73,11 +73,7 @@ impl Worker for StoreWatch {
             }
             Err(error) => self.show(StoreHealth::Away(error.to_string())),
         }
-        let me = self.me.clone();
-        tokio::spawn(async move {
-            sleep(INTERVAL).await;
-            let _ = me.send(StoreWatchMsg::Ask);
-        });
+        self.me.send_after(INTERVAL, StoreWatchMsg::Ask);
         Ok(())
     }
 }

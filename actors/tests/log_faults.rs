@@ -15,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 use support::log_node::LogNode;
 use support::memory_store::Reach;
 use support::node::new_order;
-use support::{eventually, quiet_injected_panics, seeded};
+use support::{eventually, quiet_injected_panics, seeded, vandal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -42,7 +42,7 @@ async fn be_a_customer(desk: OrderDesk, seed: u64) -> Vec<Order> {
 }
 
 /// Injects faults into everything, and makes log and store slow, absent or forgetful, until told to stop.
-async fn be_a_vandal(node: &LogNode, random: &mut StdRng, mut enough: mpsc::Receiver<()>) -> usize {
+async fn be_a_vandal(node: &LogNode, random: &mut StdRng, enough: mpsc::Receiver<()>) -> usize {
     const REACHES: [Reach; 6] = [
         Reach::Up,
         Reach::Up,
@@ -51,15 +51,7 @@ async fn be_a_vandal(node: &LogNode, random: &mut StdRng, mut enough: mpsc::Rece
         Reach::AnswerLost,
         Reach::Panics,
     ];
-    let paths: Vec<_> = node.grove.tree.snapshot().into_iter().map(|actor| actor.path).collect();
-    let mut suffered = 0;
-    while enough.try_recv() == Err(mpsc::error::TryRecvError::Empty) {
-        let fault = match random.random_range(0..10) {
-            0..6 => Fault::Kill,
-            6..9 => Fault::Panic,
-            _ => Fault::Stall(random.random_range(0..100)),
-        };
-        suffered += usize::from(node.grove.tree.inject(paths.choose(random).unwrap(), fault).is_ok());
+    let suffered = vandal::be_a_vandal(&node.grove, random, enough, |random| {
         let mut reach = || *REACHES.choose(random).unwrap();
         node.store
             .behave(|store| (store.commits, store.claims) = (reach(), reach()));
@@ -72,8 +64,8 @@ async fn be_a_vandal(node: &LogNode, random: &mut StdRng, mut enough: mpsc::Rece
         if random.random_ratio(1, 50) {
             node.log.lose_position();
         }
-        sleep(Duration::from_micros(random.random_range(0..15_000))).await;
-    }
+    });
+    let suffered = suffered.await;
     node.store.behave(|store| *store = Default::default());
     node.log.behave(|log| *log = Default::default());
     suffered

@@ -15,7 +15,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use support::memory_store::Reach;
 use support::node::{Node, new_order};
-use support::{eventually, quiet_injected_panics, seeded};
+use support::{eventually, quiet_injected_panics, seeded, vandal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
@@ -59,17 +59,8 @@ async fn be_a_customer(desk: coffee_rt_actors::order_desk::OrderDesk, seed: u64)
 }
 
 /// Injects faults into everything, and makes the store slow or forgetful now and then, until told to stop.
-async fn be_a_vandal(node: &Node, random: &mut StdRng, mut enough: mpsc::Receiver<()>) -> usize {
-    let paths: Vec<_> = node.grove.tree.snapshot().into_iter().map(|actor| actor.path).collect();
-    let mut suffered = 0;
-    while enough.try_recv() == Err(mpsc::error::TryRecvError::Empty) {
-        let fault = match random.random_range(0..10) {
-            0..6 => Fault::Kill,
-            6..9 => Fault::Panic,
-            _ => Fault::Stall(random.random_range(0..100)),
-        };
-        let path = paths.choose(random).unwrap();
-        suffered += usize::from(node.grove.tree.inject(path, fault).is_ok());
+async fn be_a_vandal(node: &Node, random: &mut StdRng, enough: mpsc::Receiver<()>) -> usize {
+    let suffered = vandal::be_a_vandal(&node.grove, random, enough, |random| {
         let reach = *[Reach::Up, Reach::Up, Reach::Up, Reach::Away, Reach::AnswerLost]
             .choose(random)
             .unwrap();
@@ -79,8 +70,8 @@ async fn be_a_vandal(node: &Node, random: &mut StdRng, mut enough: mpsc::Receive
             (store.commits, store.claims, store.commit_delay) = (reach, claims, delay);
         });
         node.cache.behave(reach, delay);
-        sleep(Duration::from_micros(random.random_range(0..15_000))).await;
-    }
+    });
+    let suffered = suffered.await;
     node.store.behave(|store| *store = Default::default());
     node.cache.behave(Reach::Up, Duration::ZERO);
     suffered

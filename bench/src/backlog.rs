@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::database::{Database, Engine};
 use crate::node::Server;
 use crate::progress::Progress;
-use crate::report::{Figure, Wanted, median};
+use crate::report::{Figure, Wanted, median, precise};
 
 /// Of what PostgreSQL does alone.
 const GOAL_RATIO: f64 = 0.7;
@@ -178,9 +178,4 @@ fn statement(shard: i32) -> String {
         text = text + &argument(number) + rest;
     }
     text.replace('\n', " ")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
-fn precise(number: u64) -> f64 {
-    number as f64
 }

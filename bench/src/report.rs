@@ -108,6 +108,12 @@ pub fn percentile_ms(times: &mut [Duration], percent: usize) -> f64 {
     times.get(rank).map_or(0.0, |time| millis(*time))
 }
 
+/// A count for a rate.
+#[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
+pub fn precise(number: u64) -> f64 {
+    number as f64
+}
+
 /// In milliseconds.
 pub fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0

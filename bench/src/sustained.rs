@@ -8,7 +8,7 @@ use crate::database::{Database, Engine};
 use crate::node::Server;
 use crate::pacer::Pacer;
 use crate::progress::Progress;
-use crate::report::{Figure, Wanted, median};
+use crate::report::{Figure, Wanted, median, precise};
 use crate::wrk;
 
 /// Of what the bare route does.
@@ -87,9 +87,4 @@ async fn attempt(database: &Database, node: &Server, rate: f64, duration: Durati
         holds: reached >= rate * REACHED && precise(left) <= rate * LEFT_SECONDS,
         acknowledged,
     })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
-fn precise(number: u64) -> f64 {
-    number as f64
 }

@@ -8,6 +8,8 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use tokio::process::Command;
 
+use crate::report::precise;
+
 /// Connections, each with one order under way.
 pub const CONNECTIONS: u32 = 256;
 /// Threads of the generator.
@@ -35,11 +37,6 @@ impl Run {
     pub fn rate(&self) -> f64 {
         precise(self.requests) / (precise(self.micros) / 1e6)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
-fn precise(number: u64) -> f64 {
-    number as f64
 }
 
 /// Posts orders to a path of an address for a while; fails unless every request was answered well.

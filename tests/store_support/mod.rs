@@ -1,6 +1,8 @@
 //! A fresh database of either engine for one test, and orders to put into it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod bus;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use coffee_rt::load::{Driver, profile_named};
 use serde_json::Value;
-use sqlx::{Connection, Executor};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::wire::ORDER;
 use crate::support::{
-    Books, DEADLINE, Database, Node, Requests, broken_promises, customers, eventually, on_both_engines, seed,
-    through_a_log,
+    Books, DEADLINE, Database, HeldCommits, Node, Requests, broken_promises, customers, eventually, on_both_engines,
+    seed, through_a_log,
 };
 
 /// Load of the scenario.
@@ -67,10 +66,7 @@ async fn settling_entries_before_the_commit_is_found() {
     for (drill, unsettled) in [("", 1 + HELD_UP), ("settle-before-commit", 0)] {
         let database = Database::redis().await;
         let node = Node::start_with(&database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
-        let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap())
-            .await
-            .unwrap();
-        let lock = hold_up_commits(&mut locking, &node).await;
+        let held = hold_up_commits(&database, &node).await;
         for _ in 0..HELD_UP {
             place(&node).await;
         }
@@ -81,7 +77,7 @@ async fn settling_entries_before_the_commit_is_found() {
         })
         .await;
         node.crash();
-        lock.rollback().await.unwrap();
+        held.release().await;
         let node = Node::start(&database).await;
         node.until_stored().await;
         let stored = Books::read(&database).await.rows;
@@ -98,10 +94,7 @@ async fn telling_a_commit_before_it_is_made_is_found() {
     for (drill, shown) in [("", 0), ("delta-before-commit", 1)] {
         let database = Database::redis().await;
         let node = Node::start_with(&database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
-        let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap())
-            .await
-            .unwrap();
-        let lock = hold_up_commits(&mut locking, &node).await;
+        let held = hold_up_commits(&database, &node).await;
         eventually("the dashboard shows what it was told", async || {
             let dashboard: Value = node.client.get("/api/dashboard").await.unwrap();
             match dashboard["stored_total"].as_u64().unwrap() {
@@ -110,7 +103,7 @@ async fn telling_a_commit_before_it_is_made_is_found() {
             }
         })
         .await;
-        lock.rollback().await.unwrap();
+        held.release().await;
         node.until_stored().await;
         node.stop().await;
     }
@@ -122,27 +115,12 @@ async fn place(node: &Node) {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
-/// Locks the orders and places one, whose commit then waits.
-async fn hold_up_commits<'c>(conn: &'c mut sqlx::PgConnection, node: &Node) -> sqlx::Transaction<'c, sqlx::Postgres> {
-    let mut lock = conn.begin().await.unwrap();
-    let statement = "LOCK TABLE coffee_rt.order_rows IN EXCLUSIVE MODE";
-    lock.execute(statement).await.unwrap();
+/// Places an order whose commit then waits.
+async fn hold_up_commits(database: &Database, node: &Node) -> HeldCommits {
+    let mut held = HeldCommits::of(database).await;
     place(node).await;
-    until_a_commit_waits(&mut lock).await;
-    lock
-}
-
-async fn until_a_commit_waits(conn: &mut sqlx::PgConnection) {
-    eventually("a commit waits for the lock", async || {
-        let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'coffee_rt.order_rows'::regclass";
-        let waiting: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.unwrap();
-        if waiting > 0 {
-            Ok(())
-        } else {
-            Err("none does".to_owned())
-        }
-    })
-    .await;
+    held.until_one_waits().await;
+    held
 }
 
 fn assert_found(broken: &[String], what: &str) {

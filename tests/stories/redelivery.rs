@@ -1,11 +1,10 @@
 //! A stream delivers entries again and again, belongs to dead readers, fills up, or is lost.
 
 use redis::Value as Reply;
-use sqlx::{Connection, Executor};
 use uuid::Uuid;
 
 use crate::support::wire::ORDER;
-use crate::support::{Books, Database, Node, Recount, Requests, eventually};
+use crate::support::{Books, Database, HeldCommits, Node, Recount, Requests, eventually};
 
 const STREAM: &str = "orders:stream";
 const GROUP: &str = "order-workers";
@@ -99,13 +98,7 @@ async fn a_full_stream_refuses_orders_until_some_are_stored() {
     let database = Database::redis().await;
     let limit = LIMIT.to_string();
     let node = Node::start_with(&database, &[("COFFEE_RT_V2__BACKLOG_ORDERS", &limit)]).await;
-    let mut locking = sqlx::PgConnection::connect(database.direct_url().unwrap())
-        .await
-        .unwrap();
-    let mut lock = locking.begin().await.unwrap();
-    lock.execute("LOCK TABLE coffee_rt.order_rows IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    let held = HeldCommits::of(&database).await;
     let customer = Requests::to(&node);
     for _ in 0..LIMIT {
         assert_eq!(customer.post(Uuid::now_v7(), order()).await.status, 200);
@@ -119,7 +112,7 @@ async fn a_full_stream_refuses_orders_until_some_are_stored() {
     })
     .await;
     assert_eq!(customer.get("/readyz").await.status, 503);
-    lock.rollback().await.unwrap();
+    held.release().await;
     node.until_stored().await;
     assert_eq!(customer.post(Uuid::now_v7(), order()).await.status, 200);
     node.until_stored().await;

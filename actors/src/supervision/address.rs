@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ractor::{ActorRef, ActorStatus, MessagingErr};
 use tokio::sync::watch;
@@ -68,6 +69,16 @@ impl<M: Send + 'static> Address<M> {
             Err(MessagingErr::SendErr(Envelope::Work(message))) => Err(message),
             _ => Ok(()),
         }
+    }
+
+    /// Puts a message into the mailbox after a while, unless this generation is dead by then. Limited like every message:
+    /// a worker has few such under way.
+    pub fn send_after(&self, pause: Duration, message: M) {
+        let me = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let _ = me.send(message);
+        });
     }
 
     fn accepts(&self) -> bool {

@@ -8,6 +8,7 @@ pub mod memory_log;
 pub mod memory_store;
 pub mod node;
 pub mod probe;
+pub mod vandal;
 
 use std::time::Duration;
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaStream, LogError, StoreError};
+use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaStream, StoreError};
 use futures_util::StreamExt;
 use redis::aio::{PubSubSink, PubSubStream};
 use redis::{Client, RedisError, Value, cmd};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::link::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Link, UrlError, client};
+use super::link::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, Link, UrlError, client, reason};
 use crate::adapters::bus::{Heard, Messages, Subscription};
 use crate::adapters::within;
 
@@ -53,10 +53,8 @@ impl DeltaBus for RedisBus {
     async fn publish(&self, deltas: &[Delta]) -> Result<(), StoreError> {
         for message in self.messages.pack(deltas)? {
             let publish = cmd("PUBLISH").arg(&self.channel).arg(message).to_owned();
-            self.publisher.send(&publish).await.map_err(|error| match error {
-                LogError::Away(reason) => StoreError::Away(reason),
-                other => StoreError::Away(other.to_string()),
-            })?;
+            let published = self.publisher.send(&publish).await;
+            published.map_err(|error| StoreError::Away(reason(error)))?;
         }
         Ok(())
     }

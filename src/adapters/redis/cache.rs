@@ -9,12 +9,12 @@
 use async_trait::async_trait;
 use coffee_rt_actors::cache::{MAX_INTERVAL, WRITE_LIMIT};
 use coffee_rt_actors::domain::Instant;
-use coffee_rt_actors::ports::{CACHED_HOURS, CacheAway, CacheWrite, CachedMetrics, LogError, MetricsCache};
+use coffee_rt_actors::ports::{CACHED_HOURS, CacheAway, CacheWrite, CachedMetrics, MetricsCache};
 use coffee_rt_actors::view::HourMetrics;
 use redis::Value;
 use serde::Serialize;
 
-use super::link::{ANSWER_TIMEOUT, Link, UrlError, client};
+use super::link::{ANSWER_TIMEOUT, Link, UrlError, client, reason};
 use super::scripts::CACHE;
 
 /// Before the number of an hour: its orders.
@@ -72,8 +72,7 @@ impl MetricsCache for RedisCache {
         match written.await {
             Ok(Value::Int(1)) => Ok(CacheWrite::Written),
             Ok(_) => Ok(CacheWrite::Outdated),
-            Err(LogError::Away(reason)) => Err(CacheAway(reason)),
-            Err(other) => Err(CacheAway(other.to_string())),
+            Err(error) => Err(CacheAway(reason(error))),
         }
     }
 }

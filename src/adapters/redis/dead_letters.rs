@@ -5,7 +5,7 @@ use coffee_rt_actors::ports::{EntryId, LogError};
 use redis::Value;
 use uuid::Uuid;
 
-use super::entry::{minted, parse_id, record, strange};
+use super::entry::{bytes, minted, parse_id, record, strange};
 use super::link::{Link, UrlError, client};
 use super::scripts::{LETTERS, RESUBMIT};
 use super::{DEAD_LETTERS, STREAM};
@@ -159,13 +159,6 @@ fn letter(found: Value) -> Result<DeadLetter, LogError> {
             .map(|pair| (pair[0].clone(), pair[1].clone()))
             .collect(),
     })
-}
-
-fn bytes(value: Value) -> Vec<u8> {
-    match value {
-        Value::BulkString(bytes) => bytes,
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -50,11 +50,7 @@ fn entry(found: Value, menu: &Menu) -> Result<Entry, LogError> {
 }
 
 fn order(id: EntryId, fields: Vec<Value>, menu: &Menu) -> Result<Arc<Order>, (PoisonReason, String)> {
-    let texts = fields.into_iter().map(|field| match field {
-        Value::BulkString(bytes) => bytes,
-        _ => Vec::new(),
-    });
-    let fields: Vec<Vec<u8>> = texts.collect();
+    let fields: Vec<Vec<u8>> = fields.into_iter().map(bytes).collect();
     let read = |record: &[u8]| {
         if record.len() > MAX_RECORD_BYTES {
             let detail = format!("it is larger than {MAX_RECORD_BYTES} bytes");
@@ -115,6 +111,14 @@ pub(super) fn minted(EntryId(ms, seq): EntryId) -> Uuid {
 pub(super) fn parse_id(id: &[u8]) -> Option<EntryId> {
     let (ms, seq) = std::str::from_utf8(id).ok()?.split_once('-')?;
     Some(EntryId(ms.parse().ok()?, seq.parse().ok()?))
+}
+
+/// A text; nothing else stands where texts are.
+pub(super) fn bytes(value: Value) -> Vec<u8> {
+    match value {
+        Value::BulkString(bytes) => bytes,
+        _ => Vec::new(),
+    }
 }
 
 /// An answer that no Redis gives.

@@ -94,6 +94,14 @@ impl Link {
     }
 }
 
+/// Why, for ports whose users know of no log.
+pub(super) fn reason(error: LogError) -> String {
+    match error {
+        LogError::Away(reason) => reason,
+        other => other.to_string(),
+    }
+}
+
 /// Whatever Redis does not do now, it may do later: loading, read-only, out of memory.
 fn away(error: &RedisError) -> LogError {
     LogError::Away(error.to_string())

@@ -4,6 +4,7 @@
 mod store_support;
 
 mod books;
+mod held_commits;
 mod node;
 mod own_service;
 mod proxy;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use coffee_rt::load::{Arrivals, Options, Pace};
 
 pub use books::{Books, broken_promises, check_ledger, check_ledgers};
+pub use held_commits::HeldCommits;
 pub use node::{Database, Node};
 pub use own_service::OwnService;
 pub use proxy::Proxy;

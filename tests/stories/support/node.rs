@@ -44,10 +44,9 @@ impl Database {
         let database = PostgresDatabase::create().await;
         let url = Some(database.url.clone());
         Self {
-            folder: tempfile::tempdir().unwrap(),
             postgres: Some(database),
-            redis: None,
             url,
+            ..Self::sqlite()
         }
     }
 
@@ -90,10 +89,8 @@ impl Database {
     /// A database of a PostgreSQL that the story itself started.
     pub fn at(url: &str) -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
-            postgres: None,
-            redis: None,
             url: Some(url.to_owned()),
+            ..Self::sqlite()
         }
     }
 
