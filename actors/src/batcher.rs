@@ -256,7 +256,7 @@ impl<C: Consignment> Batcher<C> {
                 self.claim = None;
                 self.pause();
             }
-            StoreError::Away(_) => {
+            StoreError::Away(_) | StoreError::KeysReused(_) => {
                 self.claim = None;
                 self.back_off(&error);
             }

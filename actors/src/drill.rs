@@ -31,6 +31,18 @@ pub fn delta_before_commit() -> bool {
     is_chosen("delta-before-commit")
 }
 
+/// Move a partition's position before its orders are stored: what is under way is lost in a crash.
+#[must_use]
+pub fn advance_before_commit() -> bool {
+    is_chosen("advance-before-commit")
+}
+
+/// Commit whatever the epoch: a node that lost its partition goes on writing.
+#[must_use]
+pub fn skip_fence() -> bool {
+    is_chosen("skip-fence")
+}
+
 #[cfg(feature = "fault-drills")]
 fn is_chosen(drill: &str) -> bool {
     static CHOSEN: std::sync::LazyLock<Option<String>> =

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::domain::{Cents, Item, Order, OrderBatch, StoredOrder};
+use crate::domain::{Cents, Item, Order, OrderBatch, Position, StoredOrder};
 
 mod cache;
 mod log;
@@ -32,6 +33,9 @@ pub struct Claim {
     pub epoch: i64,
     /// Commits so far; the next one makes it `seq + 1`.
     pub seq: i64,
+    /// Where to go on in the partition that the shard stands for; none where nothing of it was stored yet, and for shards
+    /// that stand for none.
+    pub position: Option<Position>,
 }
 
 /// What the store did with one order of a batch.
@@ -72,6 +76,10 @@ pub enum StoreError {
     /// The store refuses this work and would refuse it again; nothing was written.
     #[error("the store refuses: {0}")]
     Refused(String),
+    /// Orders with these ids were stored before, and differ: nothing was written. Only for batches with an [`Advance`](crate::domain::Advance),
+    /// which must not move over an order that is neither stored nor in the dead letters.
+    #[error("{} orders came under keys of others", .0.len())]
+    KeysReused(Vec<Uuid>),
 }
 
 /// Writes the orders of one shard. One object lives as long as the node and outlives the actors that use it; a new
@@ -84,8 +92,8 @@ pub trait ShardWriter: Send + Sync + 'static {
     /// [`StoreError::Away`] where the store cannot be reached in time.
     async fn claim(&self) -> Result<Claim, StoreError>;
 
-    /// Stores a batch, its rollups and the shard's next sequence number in one transaction. Runs to its end even where
-    /// the caller is dropped; calls take turns.
+    /// Stores a batch, its rollups, the shard's next sequence number and its position in one transaction. Runs to its end
+    /// even where the caller is dropped; calls take turns.
     ///
     /// # Errors
     /// See [`StoreError`]; only [`StoreError::Away`] leaves the outcome unknown.
@@ -154,6 +162,22 @@ pub trait OrderStore: Send + Sync + 'static {
 
     /// The writer for one of this node's shards of a source such as `v1`. Does no I/O.
     fn shard_writer(&self, source: &'static str) -> Arc<dyn ShardWriter>;
+
+    /// The writer for a partition of a log that nodes share: whoever claims it last has it, on whatever node. Does no I/O.
+    fn partition_writer(&self, source: &'static str, partition: i32) -> Arc<dyn ShardWriter>;
+
+    /// The positions of all partitions of a source that have one.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] or [`StoreError::Refused`].
+    async fn log_positions(&self, source: &'static str) -> Result<BTreeMap<i32, i64>, StoreError>;
+
+    /// Makes the next claim of a partition go on at this offset, and fences whoever has it. Orders that are read again are
+    /// repeated ones.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] or [`StoreError::Refused`].
+    async fn move_position(&self, source: &'static str, partition: i32, next_offset: i64) -> Result<(), StoreError>;
 
     /// Reads rollups from `from_hour` on, positions, total and recent orders in one snapshot.
     ///

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Order;
+use super::{Advance, Order};
 
 /// Orders of one transaction: sorted by `message_id`, none twice.
 ///
@@ -10,6 +10,7 @@ use super::Order;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderBatch {
     orders: Vec<Arc<Order>>,
+    advance: Option<Advance>,
 }
 
 impl OrderBatch {
@@ -18,7 +19,19 @@ impl OrderBatch {
     pub fn build(mut orders: Vec<Arc<Order>>) -> Self {
         orders.sort_by_key(|order| order.message_id);
         orders.dedup_by(|later, first| later.message_id == first.message_id);
-        Self { orders }
+        Self { orders, advance: None }
+    }
+
+    /// The same, moving the position in the log that the orders were read from.
+    #[must_use]
+    pub fn with_advance(self, advance: Option<Advance>) -> Self {
+        Self { advance, ..self }
+    }
+
+    /// How far the commit moves the shard's position.
+    #[must_use]
+    pub const fn advance(&self) -> Option<Advance> {
+        self.advance
     }
 
     /// The orders, sorted by `message_id`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use coffee_rt_actors::domain::{Cents, Item, Order, OrderBatch, StoredOrder};
+use coffee_rt_actors::domain::{Advance, Cents, Item, Order, OrderBatch, Position, StoredOrder};
 use coffee_rt_actors::ports::{
     AuditDifference, AuditReport, Claim, HourCell, OrderStore, Outcome, RECENT_ORDERS, Receipt, ShardId, ShardWriter,
     Snapshot, StoreError,
@@ -77,7 +77,15 @@ struct Tables {
 struct ShardRow {
     epoch: i64,
     seq: i64,
+    position: Option<Position>,
+    records: u64,
+    inserted: u64,
+    repeated: u64,
+    dead_lettered: u64,
 }
+
+/// Partitions' shards have numbers of their own.
+const FIRST_PARTITION: i32 = 1_000;
 
 impl MemoryStore {
     /// Changes how the store behaves from now on.
@@ -107,6 +115,18 @@ impl MemoryStore {
     }
 }
 
+impl ShardRow {
+    fn advance(&mut self, advance: Advance, outcomes: &[Outcome]) {
+        let stored = |outcome: &&Outcome| matches!(outcome, Outcome::Stored { .. });
+        let inserted = outcomes.iter().filter(stored).count() as u64;
+        self.position = Some(advance.to);
+        self.records += advance.records;
+        self.dead_lettered += advance.dead_lettered;
+        self.inserted += inserted;
+        self.repeated += advance.records - advance.dead_lettered - inserted;
+    }
+}
+
 impl Tables {
     fn claim(&mut self, shard: ShardId) -> Claim {
         let row = self.shards.entry(shard).or_default();
@@ -115,6 +135,7 @@ impl Tables {
             shard,
             epoch: row.epoch,
             seq: row.seq,
+            position: row.position,
         }
     }
 
@@ -123,13 +144,36 @@ impl Tables {
         if row.epoch != claim.epoch {
             return Err(StoreError::Fenced);
         }
+        if let Some(reused) = self.reused(batch) {
+            return Err(StoreError::KeysReused(reused));
+        }
+        let outcomes: Vec<_> = batch
+            .orders()
+            .iter()
+            .map(|order| self.insert(claim.shard, order))
+            .collect();
+        let row = self.shards.entry(claim.shard).or_default();
         row.seq += 1;
-        let seq = row.seq;
-        let outcomes = batch.orders().iter().map(|order| self.insert(claim.shard, order));
-        Ok(Receipt {
-            seq,
-            outcomes: outcomes.collect(),
-        })
+        if let Some(advance) = batch.advance() {
+            row.advance(advance, &outcomes);
+        }
+        Ok(Receipt { seq: row.seq, outcomes })
+    }
+
+    /// The keys of others in a batch that may not hold any.
+    fn reused(&self, batch: &OrderBatch) -> Option<Vec<Uuid>> {
+        batch.advance()?;
+        let differs = |order: &&Arc<Order>| {
+            let known = self.ids.get(&order.message_id);
+            known.is_some_and(|id| !self.orders[id].same_payload(order))
+        };
+        let reused: Vec<_> = batch
+            .orders()
+            .iter()
+            .filter(differs)
+            .map(|order| order.message_id)
+            .collect();
+        (!reused.is_empty()).then_some(reused)
     }
 
     fn insert(&mut self, shard: ShardId, order: &Order) -> Outcome {
@@ -220,9 +264,23 @@ impl Tables {
             let show = |cells: &BTreeMap<_, _>| format!("{:?}", cells.get(key));
             differ(format!("{key:?}"), show(&recounted), show(&recorded));
         }
+        for (shard, row) in &self.shards {
+            let dealt_with = row.inserted + row.repeated + row.dead_lettered;
+            differ(format!("{shard:?}"), row.records.to_string(), dealt_with.to_string());
+        }
         let total = self.orders.len().to_string();
         differ("total".to_owned(), total, self.stored_total.to_string());
         report
+    }
+}
+
+impl MemoryStore {
+    fn writer(&self, shard: ShardId) -> Arc<dyn ShardWriter> {
+        Arc::new(MemoryWriter {
+            store: self.0.clone(),
+            shard,
+            turn: Arc::default(),
+        })
     }
 }
 
@@ -261,10 +319,27 @@ impl OrderStore for MemoryStore {
         let mut tables = self.0.tables.lock();
         let shard = ShardId(i32::try_from(tables.shards.len()).unwrap());
         tables.shards.insert(shard, ShardRow::default());
-        Arc::new(MemoryWriter {
-            store: self.0.clone(),
-            shard,
-            turn: Arc::default(),
+        self.writer(shard)
+    }
+
+    fn partition_writer(&self, _source: &'static str, partition: i32) -> Arc<dyn ShardWriter> {
+        self.writer(ShardId(FIRST_PARTITION + partition))
+    }
+
+    async fn log_positions(&self, _source: &'static str) -> Result<BTreeMap<i32, i64>, StoreError> {
+        let positions = |tables: &mut Tables| {
+            let partitions = tables.shards.range(ShardId(FIRST_PARTITION)..);
+            let positions = partitions.filter_map(|(shard, row)| Some((shard.0 - FIRST_PARTITION, row.position?)));
+            positions.map(|(partition, at)| (partition, at.next_offset)).collect()
+        };
+        self.0.reached(self.0.reach(|b| b.reads), positions)
+    }
+
+    async fn move_position(&self, _source: &'static str, partition: i32, next_offset: i64) -> Result<(), StoreError> {
+        self.0.reached(self.0.reach(|b| b.claims), |tables| {
+            let row = tables.shards.entry(ShardId(FIRST_PARTITION + partition)).or_default();
+            row.epoch += 1;
+            row.position = Some(Position { next_offset, mark: 0 });
         })
     }
 
