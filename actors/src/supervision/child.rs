@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::address::{Address, Gauge, Slot};
@@ -119,6 +120,57 @@ pub struct SupervisorSpec {
     pub children: Vec<ChildSpec>,
 }
 
+/// A supervisor of children that come and go.
+pub struct CrewSpec {
+    /// How many restarts it grants.
+    pub policy: RestartPolicy,
+    /// The children that there are to be; a new generation of the supervisor starts those of that moment.
+    pub wanted: watch::Receiver<Arc<[i32]>>,
+    /// The child of a key. Its name must be its own.
+    pub child: Box<dyn Fn(i32) -> ChildSpec + Send + Sync>,
+}
+
+/// What a supervisor supervises, and how.
+pub(super) struct Team {
+    pub(super) strategy: Strategy,
+    pub(super) policy: RestartPolicy,
+    pub(super) members: Members,
+}
+
+/// Whom a supervisor starts.
+pub(super) enum Members {
+    /// Always the same.
+    Listed(Vec<Arc<ChildSpec>>),
+    /// As wanted at the moment.
+    Wanted {
+        keys: watch::Receiver<Arc<[i32]>>,
+        child: Box<dyn Fn(i32) -> ChildSpec + Send + Sync>,
+    },
+}
+
+impl From<SupervisorSpec> for Team {
+    fn from(spec: SupervisorSpec) -> Self {
+        Self {
+            strategy: spec.strategy,
+            policy: spec.policy,
+            members: Members::Listed(spec.children.into_iter().map(Arc::new).collect()),
+        }
+    }
+}
+
+impl From<CrewSpec> for Team {
+    fn from(spec: CrewSpec) -> Self {
+        Self {
+            strategy: Strategy::OneForOne,
+            policy: spec.policy,
+            members: Members::Wanted {
+                keys: spec.wanted,
+                child: spec.child,
+            },
+        }
+    }
+}
+
 impl ChildSpec {
     /// A worker, found through `slot` while it lives.
     #[must_use]
@@ -154,13 +206,23 @@ impl ChildSpec {
     /// A supervisor with children of its own.
     #[must_use]
     pub fn supervisor(name: impl Into<String>, spec: SupervisorSpec) -> Self {
-        let (strategy, spec) = (spec.strategy, Arc::new(spec));
+        Self::team(name.into(), spec.into())
+    }
+
+    /// A supervisor whose children come and go: one for each key that is wanted at the moment, none of which takes
+    /// another with it.
+    #[must_use]
+    pub fn crew(name: impl Into<String>, spec: CrewSpec) -> Self {
+        Self::team(name.into(), spec.into())
+    }
+
+    fn team(name: String, team: Team) -> Self {
+        let (strategy, team) = (team.strategy, Arc::new(team));
         let launch = move |place: Place, supervisor: ActorCell| -> Launching {
-            let spec = spec.clone();
-            Box::pin(launch_supervisor(place, spec, supervisor))
+            Box::pin(launch_supervisor(place, team.clone(), supervisor))
         };
         Self {
-            name: name.into(),
+            name,
             kind: NodeKind::Supervisor,
             strategy: Some(strategy),
             load: None,
@@ -187,15 +249,11 @@ impl ChildSpec {
     }
 }
 
-pub(super) async fn launch_supervisor(
-    place: Place,
-    spec: Arc<SupervisorSpec>,
-    parent: ActorCell,
-) -> Result<Running, SpawnErr> {
+pub(super) async fn launch_supervisor(place: Place, team: Arc<Team>, parent: ActorCell) -> Result<Running, SpawnErr> {
     let gauge = Arc::new(Gauge::default());
     let args = SupervisorArgs {
         place: place.clone(),
-        spec,
+        team,
         gauge: gauge.clone(),
     };
     let (life, ended) = Life::new();

@@ -8,7 +8,7 @@ use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::child::{Place, Running, SupervisorSpec, launch_supervisor};
+use super::child::{Place, Running, SupervisorSpec, Team, launch_supervisor};
 use super::policy::{Budget, Meltdown};
 use super::tree::{NodeKind, Placement, Tree};
 
@@ -44,7 +44,7 @@ pub async fn run_guarded(
     let (watcher, _) = Actor::spawn(None, Watcher, ends)
         .await
         .map_err(|error| give_up(error.to_string()))?;
-    let outcome = guard(&place, Arc::new(spec), watcher.get_cell(), ended, shutdown).await;
+    let outcome = guard(&place, Arc::new(spec.into()), watcher.get_cell(), ended, shutdown).await;
     if !tree.end_below(&place.path, DRAIN_LIMIT).await {
         tracing::error!(limit = ?DRAIN_LIMIT, "something in the tree does not end, leaving it behind");
     }
@@ -55,7 +55,7 @@ pub async fn run_guarded(
 
 async fn guard(
     place: &Place,
-    spec: Arc<SupervisorSpec>,
+    team: Arc<Team>,
     watcher: ActorCell,
     mut ended: mpsc::Receiver<RootEnd>,
     shutdown: impl Future<Output = ()> + Send,
@@ -63,7 +63,7 @@ async fn guard(
     let mut budget = Budget::default();
     tokio::pin!(shutdown);
     loop {
-        let launched = launch_supervisor(place.clone(), spec.clone(), watcher.clone()).await;
+        let launched = launch_supervisor(place.clone(), team.clone(), watcher.clone()).await;
         let reason = match launched {
             Ok(root) => tokio::select! {
                 biased;
@@ -80,7 +80,7 @@ async fn guard(
             Err(error) => error.to_string(),
         };
         place.tree.failed(&place.path, &reason);
-        let Some(delay) = budget.spend(&spec.policy, false, Instant::now().into_std()) else {
+        let Some(delay) = budget.spend(&team.policy, false, Instant::now().into_std()) else {
             return Err(give_up(format!("the root failed too often, last: {reason}")));
         };
         if !place.tree.end_below(&place.path, DRAIN_LIMIT).await {

@@ -20,7 +20,7 @@ mod tree;
 mod worker;
 
 pub use address::{Address, Gauge, Slot};
-pub use child::{ChildSpec, SupervisorSpec};
+pub use child::{ChildSpec, CrewSpec, SupervisorSpec};
 pub use fault::{DEFAULT_STALL_MS, Fault, FaultError, MAX_STALL_MS};
 pub use guardian::{DRAIN_LIMIT_MS, run_guarded};
 pub use policy::{Meltdown, RestartPolicy, Strategy};

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::address::Gauge;
-use super::child::{Place, Running, SupervisorSpec};
+use super::child::{ChildSpec, Members, Place, Running, Team};
 use super::ended::Life;
 use super::fault::Fault;
 use super::policy::{Budget, Meltdown, Strategy, with_jitter};
@@ -32,8 +33,10 @@ impl Supervisor {
 pub(super) enum SupervisorMsg {
     /// The delay is over: start the children that wait for it.
     Start,
-    /// A child could not be started.
-    StartFailed(usize, String),
+    /// The child of that path could not be started.
+    StartFailed(Arc<str>, String),
+    /// Other children are wanted.
+    Reconcile,
     /// End all children in reverse order, letting each finish, then stop.
     Drain,
     /// An injected fault.
@@ -43,7 +46,7 @@ pub(super) enum SupervisorMsg {
 #[derive(Clone)]
 pub(super) struct SupervisorArgs {
     pub(super) place: Place,
-    pub(super) spec: Arc<SupervisorSpec>,
+    pub(super) team: Arc<Team>,
     pub(super) gauge: Arc<Gauge>,
 }
 
@@ -56,6 +59,9 @@ pub(super) struct State {
 }
 
 struct Child {
+    spec: Arc<ChildSpec>,
+    /// Where its children come and go: which of them it is.
+    key: Option<i32>,
     place: Place,
     running: Option<Running>,
     /// Whether it could not be started and the message that says so is under way.
@@ -72,23 +78,23 @@ impl Actor for Supervisor {
         myself: ActorRef<Self::Msg>,
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let parent = args.place.clone();
-        let places = args.spec.children.iter().enumerate().map(|(index, spec)| {
-            let place = parent.below(index, &spec.name);
-            parent.tree.declare(&place.path, spec.placement(&parent, &place));
-            Child {
-                place,
-                running: None,
-                start_failed: false,
-            }
-        });
-        let children = places.collect();
         let mut state = State {
-            args,
-            children,
+            children: Vec::new(),
             budget: Budget::default(),
             start_due: false,
+            args,
         };
+        match &state.args.team.clone().members {
+            Members::Listed(specs) => {
+                for (index, spec) in specs.iter().enumerate() {
+                    state.add(index, None, spec.clone());
+                }
+            }
+            Members::Wanted { keys, .. } => {
+                tell_changes(keys.clone(), myself.clone());
+                state.reconcile().await?;
+            }
+        }
         state.start_missing(&myself).await;
         Ok(state)
     }
@@ -105,10 +111,10 @@ impl Actor for Supervisor {
                 state.start_due = false;
                 state.start_missing(&myself).await;
             }
-            SupervisorMsg::StartFailed(index, reason) => {
-                state.children[index].start_failed = false;
-                state.note_death(index, &reason);
-                state.failed(index, &reason, false, &myself).await?;
+            SupervisorMsg::StartFailed(path, reason) => state.start_failed(&path, &reason, &myself).await?,
+            SupervisorMsg::Reconcile => {
+                state.reconcile().await?;
+                state.start_missing(&myself).await;
             }
             SupervisorMsg::Suffer(fault) => fault.suffer().await,
             SupervisorMsg::Drain => {
@@ -140,7 +146,67 @@ impl Actor for Supervisor {
     }
 }
 
+/// Sends a message at each change of the wanted children, as long as their supervisor lives.
+fn tell_changes(mut keys: watch::Receiver<Arc<[i32]>>, supervisor: ActorRef<SupervisorMsg>) {
+    keys.mark_unchanged();
+    tokio::spawn(async move {
+        while keys.changed().await.is_ok() && supervisor.send_message(SupervisorMsg::Reconcile).is_ok() {}
+    });
+}
+
 impl State {
+    fn add(&mut self, index: usize, key: Option<i32>, spec: Arc<ChildSpec>) {
+        let parent = &self.args.place;
+        let place = parent.below(index, &spec.name);
+        parent.tree.declare(&place.path, spec.placement(parent, &place));
+        self.children.push(Child {
+            spec,
+            key,
+            place,
+            running: None,
+            start_failed: false,
+        });
+    }
+
+    /// Ends the children that are not wanted any more and adds those that are.
+    async fn reconcile(&mut self) -> Result<(), Meltdown> {
+        let team = self.args.team.clone();
+        let Members::Wanted { keys, child } = &team.members else {
+            return Ok(());
+        };
+        let wanted = keys.borrow().clone();
+        for index in (0..self.children.len()).rev() {
+            if !self.children[index].key.is_some_and(|key| wanted.contains(&key)) {
+                self.end_child(index, true).await?;
+                self.children.remove(index);
+            }
+        }
+        for key in wanted.iter().copied() {
+            if !self.children.iter().any(|child| child.key == Some(key)) {
+                let order = usize::try_from(key).unwrap_or_default();
+                self.add(order, Some(key), Arc::new(child(key)));
+            }
+        }
+        let paths: Vec<_> = self.children.iter().map(|child| child.place.path.clone()).collect();
+        self.args.place.tree.keep_only(&self.args.place.path, &paths);
+        Ok(())
+    }
+
+    async fn start_failed(
+        &mut self,
+        path: &str,
+        reason: &str,
+        myself: &ActorRef<SupervisorMsg>,
+    ) -> Result<(), ActorProcessingErr> {
+        // A child that is not wanted any more may have failed before it went.
+        let Some(index) = self.children.iter().position(|child| *child.place.path == *path) else {
+            return Ok(());
+        };
+        self.children[index].start_failed = false;
+        self.note_death(index, reason);
+        self.failed(index, reason, false, myself).await
+    }
+
     async fn child_died(
         &mut self,
         cell: &ActorCell,
@@ -181,7 +247,7 @@ impl State {
                 .meltdown(format!("what lives below {} does not end", place.path))
                 .into());
         }
-        match self.args.spec.strategy {
+        match self.args.team.strategy {
             Strategy::OneForOne => {}
             Strategy::RestForOne => self.end_children(dead + 1, false).await?,
             Strategy::OneForAll => self.end_children(0, false).await?,
@@ -205,14 +271,14 @@ impl State {
     }
 
     fn note_death(&self, dead: usize, reason: &str) {
-        let place = &self.children[dead].place;
-        (self.args.spec.children[dead].retract)();
-        place.tree.failed(&place.path, reason);
+        let child = &self.children[dead];
+        (child.spec.retract)();
+        child.place.tree.failed(&child.place.path, reason);
     }
 
     /// Spends the budget; past it, ends the children and gives up.
     async fn grant(&mut self, dead: usize, reason: &str, escalated: bool) -> Result<Duration, ActorProcessingErr> {
-        let policy = self.args.spec.policy;
+        let policy = self.args.team.policy;
         if let Some(delay) = self.budget.spend(&policy, escalated, Instant::now().into_std()) {
             return Ok(delay);
         }
@@ -225,7 +291,7 @@ impl State {
     }
 
     async fn start(&mut self, index: usize, myself: &ActorRef<SupervisorMsg>) {
-        let (spec, place) = (&self.args.spec.children[index], self.children[index].place.clone());
+        let (spec, place) = (self.children[index].spec.clone(), self.children[index].place.clone());
         match (spec.launch)(place.clone(), myself.get_cell()).await {
             Ok(running) => {
                 self.children[index].running = Some(running);
@@ -233,7 +299,7 @@ impl State {
             }
             Err(error) => {
                 self.children[index].start_failed = true;
-                let _ = myself.send_message(SupervisorMsg::StartFailed(index, error.to_string()));
+                let _ = myself.send_message(SupervisorMsg::StartFailed(place.path, error.to_string()));
             }
         }
     }
@@ -241,23 +307,29 @@ impl State {
     /// Ends the children from `first` on, last to first.
     async fn end_children(&mut self, first: usize, drain: bool) -> Result<(), Meltdown> {
         for index in (first..self.children.len()).rev() {
-            let Some(running) = self.children[index].running.take() else {
-                continue;
-            };
-            let place = self.children[index].place.clone();
-            let ended = if drain {
-                running.drain().await
-            } else {
-                running.end().await
-            };
-            let ended = ended && place.tree.end_below(&place.path, END_BELOW).await;
-            (self.args.spec.children[index].retract)();
-            place.tree.stopped(&place.path);
-            if !ended && drain {
-                tracing::error!(actor = %place.path, "does not end, going on without it");
-            } else if !ended {
-                return Err(self.meltdown(format!("{} does not end", place.path)));
-            }
+            self.end_child(index, drain).await?;
+        }
+        Ok(())
+    }
+
+    async fn end_child(&mut self, index: usize, drain: bool) -> Result<(), Meltdown> {
+        let child = &mut self.children[index];
+        let Some(running) = child.running.take() else {
+            return Ok(());
+        };
+        let (spec, place) = (child.spec.clone(), child.place.clone());
+        let ended = if drain {
+            running.drain().await
+        } else {
+            running.end().await
+        };
+        let ended = ended && place.tree.end_below(&place.path, END_BELOW).await;
+        (spec.retract)();
+        place.tree.stopped(&place.path);
+        if !ended && drain {
+            tracing::error!(actor = %place.path, "does not end, going on without it");
+        } else if !ended {
+            return Err(self.meltdown(format!("{} does not end", place.path)));
         }
         Ok(())
     }

@@ -251,6 +251,19 @@ impl Tree {
         self.update(path, end);
     }
 
+    /// Takes children that are not there any more, and what was below them, out of the picture.
+    pub(super) fn keep_only(&self, parent: &str, children: &[Arc<str>]) {
+        let kept = |path: &str| {
+            let is_or_below = |child: &Arc<str>| {
+                let rest = path.strip_prefix(&**child);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            !path.starts_with(&format!("{parent}/")) || children.iter().any(is_or_below)
+        };
+        self.nodes.lock().retain(|path, _| kept(path));
+        self.version.send_modify(|version| *version += 1);
+    }
+
     /// Ends everything below a dead supervisor and waits for it. False where something does not end in time.
     pub(super) async fn end_below(&self, path: &str, limit: Duration) -> bool {
         let deadline = Deadline::now() + limit;

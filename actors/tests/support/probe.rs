@@ -80,6 +80,10 @@ impl Probe {
         self.counts.failing_starts.store(times, Ordering::SeqCst);
     }
 
+    pub fn failing_starts_left(&self) -> u32 {
+        self.counts.failing_starts.load(Ordering::SeqCst)
+    }
+
     pub fn hang_in_stop(&self) {
         self.counts.hang_in_stop.store(true, Ordering::SeqCst);
     }
