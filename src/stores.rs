@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderLog, OrderStore, StoreError};
+use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderStore, SharedLog, StoreError};
 
 use crate::adapters::postgres::{PostgresBus, PostgresStore, database_name};
 use crate::adapters::redis::{DeadLetters, RedisBus, RedisCache, RedisStream, UrlError};
@@ -49,7 +49,7 @@ pub async fn open_to_read(config: &Config) -> Result<Arc<dyn OrderStore>, StoreE
 ///
 /// # Errors
 /// Where the URL cannot be used.
-pub fn redis_stream(config: &Config) -> anyhow::Result<Option<Arc<dyn OrderLog>>> {
+pub fn redis_stream(config: &Config) -> anyhow::Result<Option<Arc<dyn SharedLog>>> {
     let Some(url) = &config.redis_url else { return Ok(None) };
     let stream = RedisStream::new(url.reveal(), &config.menu, config.v2.backlog_orders, config.v2.readers)?;
     Ok(Some(Arc::new(stream)))

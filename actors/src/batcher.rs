@@ -5,24 +5,37 @@
 //! A crash loses the consignments it holds. The commit under way goes on in the writer; the next generation claims the
 //! shard, which waits for it. Senders hand their orders in again and get the ids of those that were stored. The delta of
 //! such a commit is never sent: aggregators see the gap in the sequence and read the store.
+//!
+//! Beside a [`crate::partition_reader::PartitionReader`] the position in the partition moves with the orders. After every
+//! doubt what waits is thrown away, the shard is claimed anew, and the reader begins where the claim says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use self::in_flight::{InFlight, answer_of, unearned_delta};
 use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS, unless_it_panics};
 use crate::deltas::Deltas;
-use crate::domain::{Order, OrderBatch};
+use crate::domain::OrderBatch;
 use crate::drill;
-use crate::ports::{Claim, Delta, DeltaContent, Outcome, Receipt, ShardWriter, StoreError};
-use crate::supervision::{Address, Failure, Worker};
-use crate::telemetry::BatchMetrics;
-use crate::ticket::{Acknowledged, Answer, Consignment, Refusal, Ticket};
+use crate::partition_reader::PartitionReaderMsg;
+use crate::ports::{
+    Claim, Delta, DeltaContent, Partition, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError,
+};
+use crate::supervision::{Address, Failure, Slot, Worker};
+use crate::telemetry::{BatchMetrics, ReadMetrics};
+use crate::ticket::{Consignment, Refusal, Ticket};
+
+mod in_flight;
 
 /// The most orders of one transaction.
 pub const MAX_BATCH_ORDERS: usize = 1_000;
+/// How long the writer of a partition waits after another node has claimed it: by then this node should know that the
+/// partition is not its own any more.
+pub const FENCED_PAUSE_MS: u64 = 1_000;
 
 /// What a batcher can be told.
 pub enum BatcherMsg<C> {
@@ -30,6 +43,8 @@ pub enum BatcherMsg<C> {
     Accept(C),
     /// Store these orders.
     AcceptAll(Vec<C>),
+    /// Claim the partition anew, and tell its reader where to begin.
+    Begin,
     /// The claim it asked for.
     Claimed(Result<Claim, StoreError>),
     /// The commit it began has ended.
@@ -55,6 +70,19 @@ pub struct BatcherArgs {
     pub ready: Arc<AtomicBool>,
     /// What it counts.
     pub metrics: BatchMetrics,
+    /// What it stores, where that is a partition.
+    pub partition: Option<PartitionSide>,
+}
+
+/// What the batcher of a partition needs of its log.
+#[derive(Clone)]
+pub struct PartitionSide {
+    /// Where poison is buried; outlives each generation.
+    pub log: Arc<dyn Partition>,
+    /// The reader beside it.
+    pub reader: Slot<PartitionReaderMsg>,
+    /// What it counts.
+    pub metrics: ReadMetrics,
 }
 
 /// Commits orders in groups.
@@ -66,15 +94,11 @@ pub struct Batcher<C: Consignment> {
     busy: bool,
     waiting: Vec<C>,
     in_flight: Option<InFlight<C>>,
+    /// Whether the shard is to be claimed anew when nothing is under way, whatever its claim.
+    claim_anew: bool,
     /// The most orders of the next batch: fewer while the one that the store refuses is looked for.
     batch_limit: usize,
     backoff: Backoff,
-}
-
-/// A batch and who waits for it.
-struct InFlight<C> {
-    batch: Arc<OrderBatch>,
-    waiting: Vec<C>,
 }
 
 impl<C: Consignment> Worker for Batcher<C> {
@@ -89,10 +113,14 @@ impl<C: Consignment> Worker for Batcher<C> {
             busy: false,
             waiting: Vec::new(),
             in_flight: None,
+            claim_anew: false,
             batch_limit: MAX_BATCH_ORDERS,
             backoff: Backoff::default(),
         };
-        batcher.begin_claim();
+        // The reader of a partition asks for the claim, when it is there to be told.
+        if batcher.args.partition.is_none() {
+            batcher.begin_claim();
+        }
         Ok(batcher)
     }
 
@@ -100,28 +128,10 @@ impl<C: Consignment> Worker for Batcher<C> {
         match message {
             BatcherMsg::Accept(consignment) => self.accept(consignment),
             BatcherMsg::AcceptAll(consignments) => consignments.into_iter().for_each(|one| self.accept(one)),
-            BatcherMsg::Claimed(Ok(claim)) => {
-                self.busy = false;
-                self.claim = Some(claim);
-                // A store that lets itself be claimed and then fails every commit is as good as away.
-                if self.in_flight.is_none() && self.waiting.is_empty() {
-                    self.store_answers();
-                }
-            }
+            BatcherMsg::Begin => self.claim_anew |= self.claim.is_some(),
+            BatcherMsg::Claimed(Ok(claim)) => self.claimed(claim),
             BatcherMsg::Claimed(Err(error)) => self.back_off(&error),
-            BatcherMsg::Committed(Ok(receipt)) => {
-                self.busy = false;
-                self.store_answers();
-                self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH_ORDERS);
-                self.claim = self.claim.map(|claim| Claim {
-                    seq: receipt.seq,
-                    ..claim
-                });
-                // The next commit first: what is woken by the answers would go before it.
-                let settled = self.in_flight.take();
-                self.proceed();
-                self.settle(settled, &receipt);
-            }
+            BatcherMsg::Committed(Ok(receipt)) => self.committed(&receipt),
             BatcherMsg::Committed(Err(error)) => self.commit_failed(error),
             BatcherMsg::Resume => self.busy = false,
         }
@@ -131,6 +141,10 @@ impl<C: Consignment> Worker for Batcher<C> {
 
     /// Commits what is left; by now nothing new arrives.
     async fn stop(&mut self) {
+        // What waits is safe in the partition, which may be another node's by now.
+        if self.args.partition.is_some() {
+            return;
+        }
         let began = Instant::now();
         while began.elapsed() < Duration::from_millis(RETRY_BATCH_MS) {
             self.fill();
@@ -146,10 +160,11 @@ impl<C: Consignment> Worker for Batcher<C> {
             };
             match committed {
                 Ok(receipt) => {
-                    let settled = self.in_flight.take();
-                    self.settle(settled, &receipt);
+                    if let (Some(claim), Some(settled)) = (self.claim, self.in_flight.take()) {
+                        self.settle(claim, settled, &receipt);
+                    }
                 }
-                Err(StoreError::Refused(reason)) => self.refused(reason),
+                Err(StoreError::Refused(reason)) => self.refused(&reason),
                 Err(_) => tokio::time::sleep(Duration::from_millis(RETRY_PAUSE_MIN_MS)).await,
             }
         }
@@ -162,15 +177,24 @@ impl<C: Consignment> Batcher<C> {
         if !C::PATIENT && self.backoff.is_away() {
             let refusal = Refusal::StoreAway("it has not answered for a while".to_owned());
             C::answer(vec![(consignment, Err(refusal))]);
-        } else {
+        } else if self.is_current(&consignment) {
             self.waiting.push(consignment);
         }
+    }
+
+    /// Whether it was read under the present claim, where that matters.
+    fn is_current(&self, consignment: &C) -> bool {
+        let epoch = self.claim.map(|claim| claim.epoch);
+        consignment.place().is_none_or(|place| Some(place.epoch) == epoch)
     }
 
     /// Begins the next piece of work, if none is under way.
     fn proceed(&mut self) {
         if self.busy {
             return;
+        }
+        if std::mem::take(&mut self.claim_anew) {
+            self.throw_away();
         }
         self.fill();
         match (self.claim, &self.in_flight) {
@@ -180,21 +204,23 @@ impl<C: Consignment> Batcher<C> {
         }
     }
 
-    /// Forms the next batch out of what waits, oldest first.
+    /// Forms the next batch.
     fn fill(&mut self) {
-        if self.in_flight.is_some() || self.waiting.is_empty() {
+        if self.in_flight.is_some() {
             return;
         }
-        let rest = self.waiting.split_off(self.waiting.len().min(self.batch_limit));
-        let waiting = std::mem::replace(&mut self.waiting, rest);
-        let batch = Arc::new(OrderBatch::build(
-            waiting.iter().map(|one| to_store(one.order())).collect(),
-        ));
-        self.args
-            .metrics
-            .batch_orders
-            .observe(f64::from(u32::try_from(batch.orders().len()).unwrap_or(u32::MAX)));
-        self.in_flight = Some(InFlight { batch, waiting });
+        self.in_flight = InFlight::take(&mut self.waiting, self.batch_limit);
+        if let Some(in_flight) = &self.in_flight {
+            let orders = u32::try_from(in_flight.batch.orders().len()).unwrap_or(u32::MAX);
+            self.args.metrics.batch_orders.observe(f64::from(orders));
+        }
+    }
+
+    /// Gives up what was read of a partition: it will be read again.
+    fn throw_away(&mut self) {
+        self.claim = None;
+        self.in_flight = None;
+        self.waiting.clear();
     }
 
     fn begin_claim(&mut self) {
@@ -206,6 +232,18 @@ impl<C: Consignment> Batcher<C> {
         });
     }
 
+    fn claimed(&mut self, claim: Claim) {
+        self.busy = false;
+        self.claim = Some(claim);
+        // A store that lets itself be claimed and then fails every commit is as good as away.
+        if self.in_flight.is_none() && self.waiting.is_empty() {
+            self.store_answers();
+        }
+        if let Some(partition) = &self.args.partition {
+            let _ = partition.reader.send(PartitionReaderMsg::Begin(claim));
+        }
+    }
+
     fn begin_commit(&mut self, claim: Claim) {
         let Some(in_flight) = &self.in_flight else { return };
         self.busy = true;
@@ -213,19 +251,38 @@ impl<C: Consignment> Batcher<C> {
             self.args.deltas.send(unearned_delta(claim, &in_flight.batch));
         }
         let (writer, me, batch) = (self.args.writer.clone(), self.me.clone(), in_flight.batch.clone());
+        let burial = self.args.partition.as_ref().map(|side| side.log.clone());
+        let poison = in_flight.poison.clone();
         let timer = self.args.metrics.commit_seconds.start_timer();
         tokio::spawn(async move {
-            let committed = unless_it_panics(writer.commit(claim, batch), StoreError::Away).await;
+            let work = async {
+                bury(burial.as_deref(), &poison).await?;
+                commit(writer.as_ref(), claim, batch).await
+            };
+            let committed = unless_it_panics(work, StoreError::Away).await;
             timer.observe_duration();
             let _ = me.send(BatcherMsg::Committed(committed));
         });
     }
 
+    fn committed(&mut self, receipt: &Receipt) {
+        self.busy = false;
+        self.store_answers();
+        self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH_ORDERS);
+        let settled = self.in_flight.take();
+        let told = self.claim.as_mut().map(|claim| {
+            claim.seq = receipt.seq;
+            *claim
+        });
+        // The next commit first: what is woken by the answers would go before it.
+        self.proceed();
+        if let (Some(claim), Some(settled)) = (told, settled) {
+            self.settle(claim, settled, receipt);
+        }
+    }
+
     /// Tells the world about a commit: aggregators first, so that what is acknowledged is about to be shown.
-    fn settle(&mut self, settled: Option<InFlight<C>>, receipt: &Receipt) {
-        let (Some(claim), Some(settled)) = (self.claim, settled) else {
-            return;
-        };
+    fn settle(&mut self, claim: Claim, settled: InFlight<C>, receipt: &Receipt) {
         let content = DeltaContent::of_commit(settled.batch.orders(), &receipt.outcomes);
         self.args.metrics.count_created(&content);
         self.args.deltas.send(Delta {
@@ -233,10 +290,19 @@ impl<C: Consignment> Batcher<C> {
             seq: receipt.seq,
             content: Some(content),
         });
+        if let (Some(partition), Some(advance)) = (&self.args.partition, settled.batch.advance()) {
+            partition.log.stored(advance.to.next_offset);
+            let buried = settled.poison.iter();
+            buried.for_each(|poison| partition.metrics.buried(poison.reason));
+            return;
+        }
         let mut undecided = Vec::new();
         let mut decided = Vec::with_capacity(settled.waiting.len());
         for one in settled.waiting {
-            match answer_of(one.order(), &settled.batch, &receipt.outcomes) {
+            let answer = one
+                .order()
+                .map(|order| answer_of(order, &settled.batch, &receipt.outcomes));
+            match answer.flatten() {
                 Some(answer) => decided.push((one, answer)),
                 None => undecided.push(one),
             }
@@ -249,22 +315,39 @@ impl<C: Consignment> Batcher<C> {
         match error {
             StoreError::Refused(reason) => {
                 self.busy = false;
-                self.refused(reason);
+                self.refused(&reason);
+            }
+            StoreError::KeysReused(keys) => {
+                self.busy = false;
+                self.condemn(
+                    PoisonReason::KeyReused,
+                    "another order was stored under its key",
+                    |id| keys.contains(&id),
+                );
+            }
+            StoreError::Fenced if self.args.partition.is_some() => {
+                tracing::warn!("another node has claimed this partition");
+                self.throw_away();
+                let pause = Duration::from_millis(FENCED_PAUSE_MS);
+                self.me.send_after(pause, BatcherMsg::Resume);
             }
             // Two writers that fight for one shard must not do it as fast as they can.
             StoreError::Fenced => {
                 self.claim = None;
                 self.pause();
             }
-            StoreError::Away(_) | StoreError::KeysReused(_) => {
+            StoreError::Away(_) => {
                 self.claim = None;
+                if self.args.partition.is_some() {
+                    self.throw_away();
+                }
                 self.back_off(&error);
             }
         }
     }
 
     /// One bad order must not take the rest of its batch with it: halves are tried, until it stands alone.
-    fn refused(&mut self, reason: String) {
+    fn refused(&mut self, reason: &str) {
         match self.in_flight.take() {
             Some(refused) if refused.waiting.len() > 1 => {
                 self.batch_limit = refused.waiting.len() / 2;
@@ -273,10 +356,27 @@ impl<C: Consignment> Batcher<C> {
             refused => {
                 tracing::error!(reason, "the store refuses an order");
                 self.in_flight = refused;
-                self.refuse_batch(&Refusal::Rejected(reason));
+                if self.args.partition.is_some() {
+                    self.condemn(PoisonReason::Refused, reason, |_| true);
+                } else {
+                    self.refuse_batch(&Refusal::Rejected(reason.to_owned()));
+                }
                 self.batch_limit = MAX_BATCH_ORDERS;
             }
         }
+    }
+
+    /// Makes the position pass over orders of the batch, which is formed again.
+    fn condemn(&mut self, reason: PoisonReason, detail: &str, is_poison: impl Fn(Uuid) -> bool) {
+        let Some(mut in_flight) = self.in_flight.take() else {
+            return;
+        };
+        for one in &mut in_flight.waiting {
+            if one.order().is_some_and(|order| is_poison(order.message_id)) {
+                one.condemn(reason, detail);
+            }
+        }
+        self.waiting.splice(..0, in_flight.waiting);
     }
 
     /// Pauses before the store is tried again, and answers those who have waited long enough.
@@ -312,42 +412,24 @@ impl<C: Consignment> Batcher<C> {
     }
 }
 
-/// The order as it goes to the store: itself, but for the drill that skips deduplication.
-fn to_store(order: &Arc<Order>) -> Arc<Order> {
-    if !drill::skip_deduplication() {
-        return order.clone();
-    }
-    Arc::new(Order {
-        message_id: uuid::Uuid::now_v7(),
-        ..Order::clone(order)
-    })
-}
-
-/// The drill: the delta of a commit that has not been made.
-fn unearned_delta(claim: Claim, batch: &OrderBatch) -> Delta {
-    let outcomes = vec![Outcome::Stored { id: 0 }; batch.orders().len()];
-    Delta {
-        shard: claim.shard,
-        seq: claim.seq + 1,
-        content: Some(DeltaContent::of_commit(batch.orders(), &outcomes)),
+/// Copies poison to the dead letters, before the position passes over it.
+async fn bury(partition: Option<&dyn Partition>, poison: &[PoisonRecord]) -> Result<(), StoreError> {
+    match partition {
+        Some(partition) if !poison.is_empty() => {
+            let buried = partition.bury(poison).await;
+            buried.map_err(|error| StoreError::Away(format!("dead letters: {error}")))
+        }
+        _ => Ok(()),
     }
 }
 
-/// What the outcomes mean for an order of the batch; none where they do not decide it.
-fn answer_of(order: &Order, batch: &OrderBatch, outcomes: &[Outcome]) -> Option<Answer> {
-    let found = batch
-        .position(order.message_id)
-        .and_then(|at| Some((batch.orders().get(at)?, outcomes.get(at)?)));
-    match found {
-        // Of several orders with one key in one batch only the first was offered. Where an even earlier one has the key,
-        // it may be this one: offering it tells.
-        Some((offered, Outcome::KeyReused)) if !offered.same_payload(order) => None,
-        Some((offered, _)) if !offered.same_payload(order) => Some(Err(Refusal::KeyReused)),
-        Some((_, Outcome::Stored { id } | Outcome::Repeated { id })) => Some(Ok(Acknowledged::Stored { id: *id })),
-        Some((_, Outcome::KeyReused)) => Some(Err(Refusal::KeyReused)),
-        None if drill::skip_deduplication() => Some(Ok(Acknowledged::Stored { id: 0 })),
-        None => Some(Err(Refusal::Rejected(
-            "the store did not say what became of the order".to_owned(),
-        ))),
+async fn commit(writer: &dyn ShardWriter, claim: Claim, batch: Arc<OrderBatch>) -> Result<Receipt, StoreError> {
+    if batch.advance().is_none() || !drill::advance_before_commit() {
+        return writer.commit(claim, batch).await;
     }
+    // The drill: what is under way when the node dies is passed over for ever.
+    let position = OrderBatch::default().with_advance(batch.advance());
+    writer.commit(claim, Arc::new(position)).await?;
+    let orders = OrderBatch::build(batch.orders().to_vec());
+    writer.commit(claim, Arc::new(orders)).await
 }

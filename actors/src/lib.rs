@@ -23,6 +23,8 @@ pub mod ingest;
 pub mod log_ticket;
 pub mod log_watch;
 pub mod order_desk;
+pub mod partition_reader;
+pub mod partition_ticket;
 pub mod reader;
 pub mod store_watch;
 pub mod telemetry;

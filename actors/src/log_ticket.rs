@@ -28,8 +28,8 @@ pub struct LogTicket {
 impl Consignment for LogTicket {
     const PATIENT: bool = true;
 
-    fn order(&self) -> &Arc<Order> {
-        &self.order
+    fn order(&self) -> Option<&Arc<Order>> {
+        Some(&self.order)
     }
 
     fn answer(answered: Vec<(Self, Answer)>) {

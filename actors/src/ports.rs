@@ -11,9 +11,13 @@ use crate::domain::{Cents, Item, Order, OrderBatch, Position, StoredOrder};
 
 mod cache;
 mod log;
+mod partitions;
 
 pub use cache::{CACHED_HOURS, CacheAway, CacheWrite, CachedMetrics, MetricsCache};
-pub use log::{Durability, Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, Poison, PoisonReason};
+pub use log::{
+    Durability, Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, PartitionLag, Poison, PoisonReason, SharedLog,
+};
+pub use partitions::{Beginning, Partition, PartitionStream, PartitionedLog, PoisonRecord, Record};
 
 /// How many of the last stored orders a dashboard shows.
 pub const RECENT_ORDERS: usize = 10;

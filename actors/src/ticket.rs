@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::credit::Permit;
-use crate::domain::Order;
+use crate::domain::{Order, Position};
+use crate::ports::{PoisonReason, PoisonRecord};
 
 /// An order, its share of the credit, and where the answer goes.
 ///
@@ -23,13 +24,35 @@ pub struct Ticket {
 /// What became of an order.
 pub type Answer = Result<Acknowledged, Refusal>;
 
+/// Where a consignment stands in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Of the claim that it was read under; under another one it is worth nothing.
+    pub epoch: i64,
+    /// The position after it.
+    pub next: Position,
+}
+
 /// An order on its way to where it will be safe, and who waits for it.
 pub trait Consignment: Send + 'static {
     /// Whether it is kept until an absent store is back. Others are answered that it is away.
     const PATIENT: bool;
 
-    /// The order.
-    fn order(&self) -> &Arc<Order>;
+    /// The order; none where there is only something to pass over.
+    fn order(&self) -> Option<&Arc<Order>>;
+
+    /// Where it stands, where that is in a partition whose position is kept in the store.
+    fn place(&self) -> Option<Place> {
+        None
+    }
+
+    /// What is to be copied to the dead letters before it is passed over.
+    fn poison(&self) -> Option<&PoisonRecord> {
+        None
+    }
+
+    /// Makes it one that is passed over: its order cannot be stored. Only for what has a [`Place`].
+    fn condemn(&mut self, _reason: PoisonReason, _detail: &str) {}
 
     /// Tells what became of orders.
     fn answer(answered: Vec<(Self, Answer)>)
@@ -40,8 +63,8 @@ pub trait Consignment: Send + 'static {
 impl Consignment for Ticket {
     const PATIENT: bool = false;
 
-    fn order(&self) -> &Arc<Order> {
-        &self.order
+    fn order(&self) -> Option<&Arc<Order>> {
+        Some(&self.order)
     }
 
     fn answer(answered: Vec<(Self, Answer)>) {

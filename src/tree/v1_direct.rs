@@ -72,6 +72,7 @@ pub fn v1_direct(parts: V1Direct) -> (SupervisorSpec, OrderDesk, Vec<Arc<AtomicB
             deltas: deltas.clone(),
             ready: ready.clone(),
             metrics: metrics.clone(),
+            partition: None,
         };
         ChildSpec::worker::<Batcher<_>>(format!("batcher-{index}"), args, slot.clone())
     };

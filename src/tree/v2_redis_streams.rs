@@ -28,7 +28,7 @@ use coffee_rt_actors::ingest::{Ingest, IngestArgs};
 use coffee_rt_actors::log_ticket::Settled;
 use coffee_rt_actors::log_watch::{LogHealth, LogWatch, LogWatchArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
-use coffee_rt_actors::ports::{OrderLog, OrderStore};
+use coffee_rt_actors::ports::{OrderStore, SharedLog};
 use coffee_rt_actors::reader::{MAX_ENTRIES_IN_HAND, Reader, ReaderArgs, ReaderMsg};
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
 use coffee_rt_actors::telemetry::Telemetry;
@@ -48,7 +48,7 @@ const _: () = assert!(DEFAULT_BACKLOG_ORDERS >= 2 * MAX_ENTRIES_IN_HAND as u64);
 /// What the branch is made of.
 pub struct V2RedisStreams {
     /// Where orders are safe.
-    pub log: Arc<dyn OrderLog>,
+    pub log: Arc<dyn SharedLog>,
     /// Where they go.
     pub store: Arc<dyn OrderStore>,
     /// Who hears of commits.
@@ -112,6 +112,7 @@ fn pair(parts: &V2RedisStreams, number: usize, reader: Slot<ReaderMsg>) -> Super
         deltas: parts.deltas.clone(),
         ready: Arc::default(),
         metrics: parts.telemetry.batches(SOURCE),
+        partition: None,
     };
     let reading = ReaderArgs {
         log: parts.log.reader(number),

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::domain::Order;
 
-/// Where an entry stands in its log: as Redis has it, milliseconds since 1970 and a number within them.
+/// Where an entry stands in its log. As Redis has it, milliseconds since 1970 and a number within them; of a log in
+/// partitions, the partition and the offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(pub u64, pub u64);
 
@@ -101,6 +102,8 @@ pub enum Durability {
     WithinASecond,
     /// The order is on disk when the operating system pleases, half a minute later or so.
     WhenFlushed,
+    /// The order is in the memory of several machines at least, and on their disks when their systems please.
+    Replicated,
     /// The order is in memory: a crash of the log's process loses it.
     MemoryOnly,
     /// The log does not tell.
@@ -115,10 +118,20 @@ impl Durability {
             Self::OnDisk => "acknowledged orders are on disk",
             Self::WithinASecond => "a power loss can lose the acknowledged orders of about a second",
             Self::WhenFlushed => "a power loss can lose the acknowledged orders of half a minute",
+            Self::Replicated => "only a power loss of all replicas at once can lose acknowledged orders",
             Self::MemoryOnly => "a crash or restart of the log loses acknowledged orders",
             Self::Unknown => "the log does not tell how safe acknowledged orders are",
         }
     }
+}
+
+/// How far the store is behind in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionLag {
+    /// Which one.
+    pub partition: i32,
+    /// Records that are not stored yet.
+    pub records: u64,
 }
 
 /// How a log is.
@@ -136,6 +149,8 @@ pub struct LogStatus {
     pub own_pending: Vec<u64>,
     /// Entries that were just taken over from nodes that are gone; they belong to this node's first reader.
     pub claimed: u64,
+    /// How far the store is behind in each partition, where the log has partitions.
+    pub partitions: Vec<PartitionLag>,
     /// Entries in the dead letters.
     pub dead_letters: u64,
     /// What an acknowledgement means.
@@ -181,9 +196,6 @@ pub trait OrderLog: Send + Sync + 'static {
     /// twice is harmless: the store knows it by its `message_id`.
     async fn append(&self, orders: &[Arc<Order>]) -> Result<(), LogError>;
 
-    /// The reader of that number in this node. Does no I/O.
-    fn reader(&self, number: usize) -> Arc<dyn LogReader>;
-
     /// Shows the other nodes that this one lives, takes over what dead nodes have not acknowledged, and tells how the
     /// log is.
     ///
@@ -196,4 +208,11 @@ pub trait OrderLog: Send + Sync + 'static {
     /// # Errors
     /// [`LogError::Away`]: they notice by themselves.
     async fn leave(&self) -> Result<(), LogError>;
+}
+
+/// A log whose readers share its entries and acknowledge each of them.
+#[async_trait]
+pub trait SharedLog: OrderLog {
+    /// The reader of that number in this node. Does no I/O.
+    fn reader(&self, number: usize) -> Arc<dyn LogReader>;
 }

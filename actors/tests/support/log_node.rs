@@ -11,7 +11,7 @@ use coffee_rt_actors::ingest::{Ingest, IngestArgs};
 use coffee_rt_actors::log_ticket::Settled;
 use coffee_rt_actors::log_watch::{LogHealth, LogWatch, LogWatchArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
-use coffee_rt_actors::ports::{OrderLog, OrderStore};
+use coffee_rt_actors::ports::{OrderStore, SharedLog};
 use coffee_rt_actors::reader::{MAX_ENTRIES_IN_HAND, Reader, ReaderArgs, ReaderMsg};
 use coffee_rt_actors::supervision::{ChildSpec, Slot, Strategy};
 use coffee_rt_actors::ticket::{Acknowledged, Refusal};
@@ -45,7 +45,7 @@ impl LogNode {
     /// With that many pairs of a batcher and a reader.
     pub async fn start(pairs: usize) -> Self {
         let (log, shared) = (MemoryLog::new(pairs), Shared::default());
-        let ported: Arc<dyn OrderLog> = Arc::new(log.clone());
+        let ported: Arc<dyn SharedLog> = Arc::new(log.clone());
         let in_hand: Vec<_> = (0..pairs).map(|_| Credit::new(MAX_ENTRIES_IN_HAND)).collect();
         let readers: Arc<[_]> = (0..pairs).map(|_| Slot::default()).collect();
         let health = Arc::new(watch::Sender::new(LogHealth::Unknown));
@@ -135,7 +135,7 @@ impl LogNode {
 /// A reader and the batcher that stores what it reads: they die together.
 fn pair(
     shared: &Shared,
-    log: &Arc<dyn OrderLog>,
+    log: &Arc<dyn SharedLog>,
     number: usize,
     reader: &Slot<ReaderMsg>,
     in_hand: &Credit,
@@ -145,6 +145,7 @@ fn pair(
         deltas: shared.deltas.clone(),
         ready: Arc::default(),
         metrics: shared.telemetry.batches("v2"),
+        partition: None,
     };
     let batcher = Slot::default();
     let reading = ReaderArgs {

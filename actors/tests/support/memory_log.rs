@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use coffee_rt_actors::domain::Order;
-use coffee_rt_actors::ports::{Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, Poison};
+use coffee_rt_actors::ports::{Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, Poison, SharedLog};
 use parking_lot::Mutex;
 use tokio::sync::{MutexGuard, watch};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -201,13 +201,6 @@ impl OrderLog for MemoryLog {
         appended
     }
 
-    fn reader(&self, number: usize) -> Arc<dyn LogReader> {
-        Arc::new(MemoryReader {
-            log: self.0.clone(),
-            number,
-        })
-    }
-
     async fn keep(&self) -> Result<LogStatus, LogError> {
         let readers = self.0.turns.len();
         let keeping = self.0.step(
@@ -229,6 +222,15 @@ impl OrderLog for MemoryLog {
             },
         );
         leaving.await
+    }
+}
+
+impl SharedLog for MemoryLog {
+    fn reader(&self, number: usize) -> Arc<dyn LogReader> {
+        Arc::new(MemoryReader {
+            log: self.0.clone(),
+            number,
+        })
     }
 }
 

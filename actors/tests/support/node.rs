@@ -142,6 +142,7 @@ impl Node {
                 ready: Arc::default(),
                 deltas: shared.deltas.clone(),
                 metrics: shared.telemetry.batches("v1"),
+                partition: None,
             };
             v1.push(ChildSpec::worker::<Batcher<_>>(
                 format!("batcher-{index}"),

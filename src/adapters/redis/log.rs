@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use coffee_rt_actors::domain::{Menu, Order};
 use coffee_rt_actors::log_watch::ROUND_LIMIT;
-use coffee_rt_actors::ports::{Durability, LogError, LogReader, LogStatus, OrderLog};
+use coffee_rt_actors::ports::{Durability, LogError, LogReader, LogStatus, OrderLog, SharedLog};
 use parking_lot::Mutex;
 use redis::{Client, Value};
 
@@ -89,17 +89,6 @@ impl OrderLog for RedisStream {
         }
     }
 
-    fn reader(&self, number: usize) -> Arc<dyn LogReader> {
-        let consumer = format!("{}/{number}", self.node);
-        let reads = Link::new(self.client.clone());
-        Arc::new(StreamReader::new(
-            consumer,
-            self.menu.clone(),
-            reads,
-            self.control.clone(),
-        ))
-    }
-
     async fn keep(&self) -> Result<LogStatus, LogError> {
         let kept = self.control.run(&KEEP, &[STREAM, NODES, DEAD_LETTERS], |script| {
             script
@@ -121,6 +110,7 @@ impl OrderLog for RedisStream {
             pending: count(pending),
             own_pending: own.iter().map(count).collect(),
             claimed: count(claimed),
+            partitions: Vec::new(),
             dead_letters: count(dead_letters),
             durability: self.durability().await,
         })
@@ -131,6 +121,19 @@ impl OrderLog for RedisStream {
             script.arg(GROUP).arg(&self.node);
         });
         left.await.map(drop)
+    }
+}
+
+impl SharedLog for RedisStream {
+    fn reader(&self, number: usize) -> Arc<dyn LogReader> {
+        let consumer = format!("{}/{number}", self.node);
+        let reads = Link::new(self.client.clone());
+        Arc::new(StreamReader::new(
+            consumer,
+            self.menu.clone(),
+            reads,
+            self.control.clone(),
+        ))
     }
 }
 

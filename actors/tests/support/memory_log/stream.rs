@@ -152,6 +152,7 @@ impl Stream {
                 .map(|reader| self.pending_of(reader).count() as u64)
                 .collect(),
             claimed,
+            partitions: Vec::new(),
             dead_letters: self.dead_letters.len() as u64,
             durability: Durability::MemoryOnly,
         }
