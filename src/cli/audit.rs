@@ -61,12 +61,17 @@ fn describe(report: &AuditReport) -> String {
         amount,
         rollup_rows,
         shards,
+        records,
+        dead_lettered,
         differences,
     } = report;
     let Cents(cents) = amount;
     let amount = format!("{}.{:02}", cents / 100, cents % 100);
     let mut text =
         format!("{orders} orders of {amount} recounted against {rollup_rows} rollup rows of {shards} shards\n");
+    if *records > 0 {
+        text += &format!("{records} records of partitions accounted for, {dead_lettered} of them dead-lettered\n");
+    }
     for difference in differences {
         text += &format!(
             "  {}: recounted {}, recorded {}\n",
