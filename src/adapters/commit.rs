@@ -197,6 +197,42 @@ mod tests {
 
     use super::*;
 
+    /// Others are always in the way.
+    struct Crowded {
+        writes: usize,
+    }
+
+    impl Statements for Crowded {
+        type Failure = StoreError;
+
+        async fn find(&mut self, _: &OrderBatch) -> Result<Vec<FoundRow>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        async fn epoch(&mut self, _: ShardId) -> Result<Option<i64>, StoreError> {
+            Ok(None)
+        }
+
+        async fn write(&mut self, _: Claim, _: &Work<'_>) -> Result<Written, StoreError> {
+            self.writes += 1;
+            Ok(Written::Clashed)
+        }
+    }
+
+    #[tokio::test]
+    async fn clashes_have_a_limit() {
+        let mut crowded = Crowded { writes: 0 };
+        let claim = Claim {
+            shard: ShardId(1),
+            epoch: 1,
+            seq: 0,
+            position: None,
+        };
+        let stored = commit(&mut crowded, &Repeats::default(), claim, &OrderBatch::default(), &[]).await;
+        assert!(matches!(stored, Err(StoreError::Away(_))), "{stored:?}");
+        assert_eq!(crowded.writes, MAX_CLASHES + 1);
+    }
+
     #[test]
     fn each_record_is_accounted_for() {
         let to = Position {

@@ -84,3 +84,20 @@ fn describe(report: &AuditReport) -> String {
     };
     text + &verdict + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_shown_where_there_are_some() {
+        let mut report = AuditReport::default();
+        assert_eq!(describe(&report).lines().count(), 2);
+        (report.records, report.dead_lettered) = (12, 3);
+        let text = describe(&report);
+        assert!(
+            text.contains("\n12 records of partitions accounted for, 3 of them dead-lettered\n"),
+            "{text}"
+        );
+    }
+}

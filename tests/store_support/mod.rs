@@ -24,11 +24,11 @@ macro_rules! contract {
     ($($story:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story(super::store_support::sqlite().await).await; })*
+            async fn $story() { super::$story(crate::store_support::sqlite().await).await; })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story(super::store_support::postgres().await).await; })*
+            async fn $story() { super::$story(crate::store_support::postgres().await).await; })*
         }
     };
 }

@@ -1,13 +1,15 @@
-//! Shards that stand for partitions of a log: where their reading goes on, who may move it, and that each record is
-//! accounted for.
+//! Shards that stand for partitions of a log: where their reading goes on, and that each record is accounted for.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod owners;
+mod properties;
+#[path = "../store_support/mod.rs"]
 mod store_support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use coffee_rt_actors::domain::{Order, Position};
+use coffee_rt_actors::domain::Order;
 use coffee_rt_actors::ports::{Outcome, StoreError};
 use store_support::*;
 use uuid::Uuid;
@@ -15,15 +17,10 @@ use uuid::Uuid;
 contract!(
     a_position_moves_with_its_commit_and_survives,
     a_commit_that_fails_moves_nothing,
-    who_claims_a_partition_last_has_it,
-    first_claims_at_once_make_one_row,
-    a_commit_beside_a_claim_is_seen_by_it_or_fenced,
     reused_keys_are_named_and_nothing_is_written,
     repeated_orders_are_counted_as_repeated,
     overlapping_partitions_store_each_order_once_and_add_up,
-    a_moved_position_fences_and_is_taken_up,
     the_audit_finds_records_that_are_unaccounted_for,
-    a_writer_that_lost_its_partition_moves_nothing,
     a_store_of_the_first_version_is_brought_up_to_date,
 );
 
@@ -109,89 +106,11 @@ async fn a_commit_that_fails_moves_nothing(fixture: Fixture) {
     fixture.assert_audit_clean().await;
 }
 
-async fn who_claims_a_partition_last_has_it(fixture: Fixture) {
-    let (first, second) = (
-        fixture.store.partition_writer("v3", PARTITION),
-        fixture.store.partition_writer("v3", PARTITION),
-    );
-    let old = first.claim().await.unwrap();
-    let new = second.claim().await.unwrap();
-    assert_eq!((new.shard, new.epoch), (old.shard, old.epoch + 1));
-    let fenced = first.commit(old, records(&orders(5), at(5), 5, 0)).await;
-    assert_eq!(fenced, Err(StoreError::Fenced));
-    second.commit(new, records(&orders(4), at(4), 4, 0)).await.unwrap();
-    let back = first.claim().await.unwrap();
-    assert_eq!((back.epoch, back.seq, back.position), (new.epoch + 1, 1, Some(at(4))));
-    let fenced = second.commit(new, records(&[], at(9), 0, 0)).await;
-    assert_eq!(fenced, Err(StoreError::Fenced));
-    // Other partitions and sources are shards of their own.
-    let others = [("v3", 0), ("v3", 1), ("v2", PARTITION)];
-    let mut shards = BTreeSet::from([back.shard]);
-    for (source, partition) in others {
-        let claim = fixture.store.partition_writer(source, partition).claim().await.unwrap();
-        assert!(shards.insert(claim.shard) && claim.position.is_none());
-    }
-    first.commit(back, records(&orders(1), at(5), 1, 0)).await.unwrap();
-    assert_eq!(accounts_of_all(&fixture).await, (5, 0));
-}
-
 /// Records and dead letters by a clean audit.
 async fn accounts_of_all(fixture: &Fixture) -> (u64, u64) {
     fixture.assert_audit_clean().await;
     let report = fixture.store.audit().await.unwrap();
     (report.records, report.dead_lettered)
-}
-
-async fn first_claims_at_once_make_one_row(fixture: Fixture) {
-    // Of other nodes, where there can be some.
-    let mut stores = vec![fixture.store.clone()];
-    if let Place::Postgres(_) = &fixture.place {
-        stores.extend([fixture.place.store().await, fixture.place.store().await]);
-    }
-    for partition in 0..10 {
-        let mut claims = tokio::task::JoinSet::new();
-        for lane in 0..6 {
-            let writer = stores[lane % stores.len()].partition_writer("v3", partition);
-            claims.spawn(async move { writer.claim().await.unwrap() });
-        }
-        let claims = tokio::time::timeout(DEADLINE, claims.join_all()).await.unwrap();
-        let shards: BTreeSet<_> = claims.iter().map(|claim| claim.shard).collect();
-        let epochs: BTreeSet<_> = claims.iter().map(|claim| claim.epoch).collect();
-        assert_eq!((shards.len(), epochs), (1, (1..=6).collect()));
-    }
-    assert_eq!(fixture.text("SELECT cast(count(*) AS text) FROM {s}shards").await, "10");
-    // Claims of a row that is there use up no ids.
-    let writer = fixture.store.partition_writer("v3", 0);
-    for _ in 0..100 {
-        writer.claim().await.unwrap();
-    }
-    let next = fixture.store.partition_writer("v3", 10).claim().await.unwrap();
-    assert!(next.shard.0 <= 61, "{next:?}");
-}
-
-async fn a_commit_beside_a_claim_is_seen_by_it_or_fenced(fixture: Fixture) {
-    let other = match &fixture.place {
-        Place::Sqlite(_) => fixture.store.clone(),
-        Place::Postgres(_) => fixture.place.store().await,
-    };
-    let mut writers = [fixture.store.clone(), other].map(|store| store.partition_writer("v3", PARTITION));
-    let mut claim = writers[0].claim().await.unwrap();
-    let (mut expected, mut seen) = (None, 0);
-    for round in 1..=40 {
-        let (writer, to) = (writers[0].clone(), at(round * 50));
-        let committing = tokio::spawn(async move { writer.commit(claim, records(&orders(50), to, 50, 0)).await });
-        tokio::time::sleep(std::time::Duration::from_micros(u64::from(rand::random::<u16>()) / 20)).await;
-        claim = writers[1].claim().await.unwrap();
-        match committing.await.unwrap() {
-            Ok(_) => (expected, seen) = (Some(to), seen + 1),
-            Err(error) => assert_eq!(error, StoreError::Fenced),
-        }
-        assert_eq!((claim.position, claim.seq), (expected, seen));
-        writers.swap(0, 1);
-    }
-    println!("{seen} of 40 commits came before the claim");
-    assert_eq!(fixture.rows().await, u64::try_from(seen).unwrap() * 50);
-    fixture.assert_audit_clean().await;
 }
 
 async fn reused_keys_are_named_and_nothing_is_written(fixture: Fixture) {
@@ -280,28 +199,6 @@ async fn overlapping_partitions_store_each_order_once_and_add_up(fixture: Fixtur
     assert!(positions.values().all(|at| *at == 600), "{positions:?}");
 }
 
-async fn a_moved_position_fences_and_is_taken_up(fixture: Fixture) {
-    let moved_to = |next_offset| Some(Position { next_offset, mark: 0 });
-    // Before there is a row, and where there is one.
-    fixture.store.move_position("v3", PARTITION, 40).await.unwrap();
-    let writer = fixture.store.partition_writer("v3", PARTITION);
-    let claim = writer.claim().await.unwrap();
-    assert_eq!((claim.epoch, claim.position), (2, moved_to(40)));
-    let read = orders(10);
-    writer.commit(claim, records(&read, at(50), 10, 0)).await.unwrap();
-    fixture.store.move_position("v3", PARTITION, 45).await.unwrap();
-    let fenced = writer.commit(claim, records(&orders(1), at(51), 1, 0)).await;
-    assert_eq!(fenced, Err(StoreError::Fenced));
-    let claim = writer.claim().await.unwrap();
-    assert_eq!((claim.seq, claim.position), (1, moved_to(45)));
-    let receipt = writer.commit(claim, records(&read[5..], at(50), 5, 0)).await.unwrap();
-    assert_eq!(stored(&receipt.outcomes), 0);
-    assert_eq!(accounts(&fixture).await, "15 10 5 0");
-    let positions = fixture.store.log_positions("v3").await.unwrap();
-    assert_eq!(positions, BTreeMap::from([(PARTITION, 50)]));
-    fixture.assert_audit_clean().await;
-}
-
 async fn the_audit_finds_records_that_are_unaccounted_for(fixture: Fixture) {
     let writer = fixture.store.partition_writer("v3", PARTITION);
     let claim = writer.claim().await.unwrap();
@@ -329,27 +226,6 @@ async fn the_audit_finds_records_that_are_unaccounted_for(fixture: Fixture) {
     fixture.assert_audit_clean().await;
 }
 
-async fn a_writer_that_lost_its_partition_moves_nothing(fixture: Fixture) {
-    let other = match &fixture.place {
-        Place::Sqlite(_) => fixture.store.clone(),
-        Place::Postgres(_) => fixture.place.store().await,
-    };
-    let lost = fixture.store.partition_writer("v3", PARTITION);
-    let old = lost.claim().await.unwrap();
-    lost.commit(old, records(&orders(5), at(5), 5, 0)).await.unwrap();
-    // The new owner reads on, while the old one is still at what it read before.
-    let owner = other.partition_writer("v3", PARTITION);
-    let claim = owner.claim().await.unwrap();
-    let read = orders(20);
-    owner.commit(claim, records(&read, at(25), 20, 0)).await.unwrap();
-    let late = lost.commit(old, records(&read[..8], at(13), 8, 0)).await;
-    let position = fixture.store.log_positions("v3").await.unwrap()[&PARTITION];
-    assert_eq!(position, 25, "the position went back");
-    assert_eq!(late, Err(StoreError::Fenced));
-    assert_eq!(accounts(&fixture).await, "25 25 0 0");
-    fixture.assert_audit_clean().await;
-}
-
 async fn a_store_of_the_first_version_is_brought_up_to_date(fixture: Fixture) {
     let writer = fixture.store.shard_writer("v1");
     let claim = writer.claim().await.unwrap();
@@ -372,14 +248,4 @@ async fn a_store_of_the_first_version_is_brought_up_to_date(fixture: Fixture) {
     writer.commit(claim, records(&known, at(12), 12, 0)).await.unwrap();
     assert_eq!(accounts(&fixture).await, "12 0 12 0");
     fixture.assert_audit_clean().await;
-}
-
-/// The drill must be caught, else the checks prove nothing.
-#[cfg(feature = "fault-drills")]
-#[test]
-fn a_store_without_a_fence_is_caught() {
-    for engine in ["sqlite", "postgres"] {
-        let story = format!("{engine}::a_writer_that_lost_its_partition_moves_nothing");
-        assert_caught(&story, "skip-fence", "the position went back");
-    }
 }
