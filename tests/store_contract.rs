@@ -11,20 +11,6 @@ use coffee_rt_actors::ports::{Claim, DeltaContent, Outcome, RECENT_ORDERS, Store
 use store_support::*;
 use uuid::Uuid;
 
-/// Each story once for each engine.
-macro_rules! contract {
-    ($($story:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story(super::store_support::sqlite().await).await; })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story(super::store_support::postgres().await).await; })*
-        }
-    };
-}
-
 contract!(
     a_batch_is_stored_and_counted,
     an_old_epoch_is_refused_and_stores_nothing,
@@ -81,7 +67,7 @@ async fn an_old_epoch_is_refused_and_stores_nothing(fixture: Fixture) {
     assert_eq!(fixture.rows().await, 0);
     assert_eq!(fixture.store.positions().await.unwrap()[&new.shard], new.seq);
 
-    // So is a batch after a repeated order, which is stored by other statements.
+    // So is a batch after a repeated order, which is looked up before it is stored.
     let newest = writer.claim().await.unwrap();
     assert_eq!((newest.shard, newest.epoch), (new.shard, new.epoch + 6));
     let known = batch(&orders(1));
@@ -397,16 +383,6 @@ async fn the_view_shows_exact_columns(fixture: Fixture) {
 fn a_store_that_counts_conflicts_is_caught() {
     for engine in ["sqlite", "postgres"] {
         let story = format!("{engine}::a_repeated_order_keeps_its_id_and_is_not_counted_again");
-        let run = |drill: &str| {
-            let mut test = std::process::Command::new(std::env::current_exe().unwrap());
-            test.args(["--exact", &story, "--nocapture"])
-                .env("COFFEE_RT_FAULT_DRILL", drill)
-                .output()
-                .unwrap()
-        };
-        assert!(run("").status.success(), "{engine}");
-        let drilled = run("count-conflicts");
-        let said = String::from_utf8_lossy(&drilled.stderr).into_owned() + &String::from_utf8_lossy(&drilled.stdout);
-        assert!(!drilled.status.success() && said.contains("left: 85"), "{said}");
+        assert_caught(&story, "count-conflicts", "left: 85");
     }
 }

@@ -131,6 +131,32 @@ async fn nodes_that_start_together_migrate_once_and_share_the_catalog() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_gives_way_to_a_long_read() {
+    let fixture = postgres().await;
+    let Place::Postgres(database) = &fixture.place else {
+        unreachable!()
+    };
+    let drop_columns = ["mark", "records", "repeated", "dead_lettered"].map(|column| format!("DROP COLUMN {column}"));
+    let older = format!("ALTER TABLE {{s}}shards {}", drop_columns.join(", "));
+    fixture.run(&older).await;
+    fixture.run("DELETE FROM {s}_sqlx_migrations WHERE version > 1").await;
+    let mut recount = PgConnection::connect(&database.url).await.unwrap();
+    recount
+        .execute("BEGIN; SELECT count(*) FROM coffee_rt.shards")
+        .await
+        .unwrap();
+    let newer = open(database);
+    let refused = newer.migrate().await;
+    assert!(
+        matches!(&refused, Err(StoreError::Away(reason)) if reason.contains("lock timeout")),
+        "{refused:?}"
+    );
+    recount.execute("COMMIT").await.unwrap();
+    newer.migrate().await.unwrap();
+    newer.partition_writer("v3", 0).claim().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_that_another_node_added_is_learned() {
     let database = PostgresDatabase::create().await;
     let old = open(&database);

@@ -62,6 +62,16 @@ async fn a_file_that_is_missing_or_foreign_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_an_older_version_must_be_migrated_before_it_is_read() {
+    let fixture = sqlite().await;
+    fixture.run("DELETE FROM _sqlx_migrations WHERE version > 1").await;
+    let Err(StoreError::Refused(reason)) = SqliteStore::open_read_only(&fixture.sqlite_file()).await else {
+        panic!("an older file is read");
+    };
+    assert!(reason.contains("coffee-rt migrate"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_programs_lock_is_waited_for_then_away_and_the_writer_recovers() {
     let fixture = sqlite().await;
     let writer = fixture.store.shard_writer("v1");

@@ -154,6 +154,10 @@ pub struct AuditReport {
     pub rollup_rows: u64,
     /// Shard rows in the store.
     pub shards: u64,
+    /// Records of logs that positions moved over; each was inserted, repeated or dead-lettered.
+    pub records: u64,
+    /// Records among them that are in the dead letters.
+    pub dead_lettered: u64,
     /// Each difference; empty is what must be.
     pub differences: Vec<AuditDifference>,
 }

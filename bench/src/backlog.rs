@@ -168,7 +168,10 @@ fn statement(shard: i32) -> String {
     let argument = |number: usize| match number {
         1 => shard.to_string(),
         2 => "1".to_owned(),
-        number => format!("(SELECT {} FROM batches WHERE n = :n)", COLUMNS[number - 3]),
+        3..=12 => format!("(SELECT {} FROM batches WHERE n = :n)", COLUMNS[number - 3]),
+        // No position moves.
+        13 | 14 => "NULL".to_owned(),
+        _ => "0".to_owned(),
     };
     let mut pieces = COMMIT_NEW.split('$');
     let mut text = pieces.next().unwrap_or_default().to_owned();

@@ -16,6 +16,8 @@ pub(crate) const AUDIT_ROWS: i64 = MAX_AUDIT_DIFFERENCES as i64;
 pub(crate) type CellRow = (i64, String, String, i64, i64, i64, i64, i64);
 /// One differing shard: `source, slot, rollup orders, rollup cents, total orders, total cents, total`.
 pub(crate) type ShardRow = (String, i64, i64, i64, i64, i64, i64);
+/// One partition whose records do not add up: `source, partition, records, inserted, repeated, dead-lettered, total`.
+pub(crate) type RecordsRow = (String, i64, i64, i64, i64, i64, i64);
 /// One `message_id` in several rows: `message_id, rows, total`.
 pub(crate) type DuplicateRow = (String, i64, i64);
 
@@ -28,8 +30,12 @@ pub(crate) struct Recount {
     pub(crate) totals: (i64, i64),
     pub(crate) rollup_rows: i64,
     pub(crate) shards: i64,
+    /// Records that the shards' positions moved over, and those of them that are in the dead letters.
+    pub(crate) records: i64,
+    pub(crate) dead_lettered: i64,
     pub(crate) cells: Vec<CellRow>,
     pub(crate) by_shard: Vec<ShardRow>,
+    pub(crate) by_partition: Vec<RecordsRow>,
     pub(crate) duplicates: Vec<DuplicateRow>,
 }
 
@@ -53,6 +59,12 @@ impl Recount {
             let (rollups, totals) = (amount((orders, cents)), amount((total_orders, total_cents)));
             found.list(format!("total of shard {source}/{slot}"), rollups, totals);
         }
+        found.expect(self.by_partition.first().map(|row| row.6));
+        for (source, partition, records, inserted, repeated, dead_lettered, _) in self.by_partition {
+            let what = format!("records of partition {source}/{partition}");
+            let parts = format!("{inserted} inserted, {repeated} repeated, {dead_lettered} dead-lettered");
+            found.list(what, parts, format!("{records} records"));
+        }
         found.expect(self.cells.first().map(|row| row.7));
         for (minute, store, drink, orders, cents, recorded_orders, recorded_cents, _) in self.cells {
             let what = format!("{} {store} {drink}", minute_text(minute));
@@ -63,6 +75,8 @@ impl Recount {
             amount: Cents(self.raw.1),
             rollup_rows: count(self.rollup_rows),
             shards: count(self.shards),
+            records: count(self.records),
+            dead_lettered: count(self.dead_lettered),
             differences: found.finish(),
         }
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod bus;
 mod catalog;
+mod commit;
 mod repeats;
 mod rows;
 

@@ -1,9 +1,9 @@
-//! Orders as both engines' rows, and what became of each row.
+//! Both engines' rows.
 
 use std::collections::BTreeMap;
 
-use coffee_rt_actors::domain::{Cents, Instant, OrderBatch, StoredOrder};
-use coffee_rt_actors::ports::{HourCell, Outcome, ShardId, Snapshot, StoreError};
+use coffee_rt_actors::domain::{Cents, Instant, OrderBatch, Position, StoredOrder};
+use coffee_rt_actors::ports::{Claim, HourCell, ShardId, Snapshot, StoreError};
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Names};
@@ -58,78 +58,19 @@ pub(crate) fn off_catalog(batch: &OrderBatch, catalog: &Catalog) -> StoreError {
     ))
 }
 
-/// A row found under the `message_id` of an order that was not inserted: `id, message_id, drink, store, cents,
-/// microseconds`.
+/// A row found under the `message_id` of an order: `id, message_id, drink, store, cents, microseconds`.
 pub(crate) type FoundRow = (i64, Uuid, i16, i16, i32, i64);
 
-/// The outcomes of a batch, filled in from what the engine tells.
-pub(crate) struct Outcomes<'a> {
-    batch: &'a OrderBatch,
-    known: Vec<Option<Outcome>>,
-    next: usize,
-}
+/// A shard's row as a claim reads it: `id, epoch, seq, next_offset, mark`.
+pub(crate) type ClaimedRow = (i32, i64, i64, Option<i64>, Option<i64>);
 
-impl<'a> Outcomes<'a> {
-    pub(crate) fn new(batch: &'a OrderBatch) -> Self {
-        Self {
-            batch,
-            known: vec![None; batch.orders().len()],
-            next: 0,
-        }
-    }
-
-    /// The engine inserted this row.
-    pub(crate) fn inserted(&mut self, id: i64, message_id: Uuid) -> Result<(), StoreError> {
-        // Engines return rows in the order sent, nearly always: look there first.
-        let expected = self
-            .batch
-            .orders()
-            .get(self.next)
-            .is_some_and(|order| order.message_id == message_id);
-        let place = if expected {
-            Some(self.next)
-        } else {
-            self.batch.position(message_id)
-        };
-        let place =
-            place.ok_or_else(|| StoreError::Refused(format!("the store inserted a foreign id {message_id}")))?;
-        self.known[place] = Some(Outcome::Stored { id });
-        self.next = place + 1;
-        Ok(())
-    }
-
-    /// Places of the orders that were not inserted.
-    pub(crate) fn missing(&self) -> Vec<usize> {
-        self.known
-            .iter()
-            .enumerate()
-            .filter_map(|(place, known)| known.is_none().then_some(place))
-            .collect()
-    }
-
-    /// Compares an order that was not inserted with the row that has its id.
-    pub(crate) fn found(&mut self, row: FoundRow, payloads: &[Payload]) {
-        let (id, message_id, drink, store, cents, ordered_us) = row;
-        let Some(place) = self.batch.position(message_id) else {
-            return;
-        };
-        let found = Payload {
-            drink,
-            store,
-            cents,
-            ordered_us,
-        };
-        self.known[place] = Some(if payloads[place] == found {
-            Outcome::Repeated { id }
-        } else {
-            Outcome::KeyReused
-        });
-    }
-
-    /// All outcomes in the order of the batch.
-    pub(crate) fn complete(self) -> Result<Vec<Outcome>, StoreError> {
-        let all: Option<Vec<_>> = self.known.into_iter().collect();
-        all.ok_or_else(|| StoreError::Away("an order was neither inserted nor found; repeat it".to_owned()))
+pub(crate) fn claim_of((shard, epoch, seq, next_offset, mark): ClaimedRow) -> Claim {
+    let mark = mark.unwrap_or_default();
+    Claim {
+        shard: ShardId(shard),
+        epoch,
+        seq,
+        position: next_offset.map(|next_offset| Position { next_offset, mark }),
     }
 }
 

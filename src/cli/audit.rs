@@ -61,12 +61,17 @@ fn describe(report: &AuditReport) -> String {
         amount,
         rollup_rows,
         shards,
+        records,
+        dead_lettered,
         differences,
     } = report;
     let Cents(cents) = amount;
     let amount = format!("{}.{:02}", cents / 100, cents % 100);
     let mut text =
         format!("{orders} orders of {amount} recounted against {rollup_rows} rollup rows of {shards} shards\n");
+    if *records > 0 {
+        text += &format!("{records} records of partitions accounted for, {dead_lettered} of them dead-lettered\n");
+    }
     for difference in differences {
         text += &format!(
             "  {}: recounted {}, recorded {}\n",
@@ -78,4 +83,21 @@ fn describe(report: &AuditReport) -> String {
         count => format!("{count} differences"),
     };
     text + &verdict + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_shown_where_there_are_some() {
+        let mut report = AuditReport::default();
+        assert_eq!(describe(&report).lines().count(), 2);
+        (report.records, report.dead_lettered) = (12, 3);
+        let text = describe(&report);
+        assert!(
+            text.contains("\n12 records of partitions accounted for, 3 of them dead-lettered\n"),
+            "{text}"
+        );
+    }
 }

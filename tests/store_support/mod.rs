@@ -1,5 +1,5 @@
 //! A fresh database of either engine for one test, and orders to put into it.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test file uses its part")]
 
 pub mod bus;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use coffee_rt::adapters::postgres::PostgresStore;
 use coffee_rt::adapters::sqlite::SqliteStore;
-use coffee_rt_actors::domain::{Cents, Instant, Item, Menu, Order, OrderBatch};
+use coffee_rt_actors::domain::{Advance, Cents, Instant, Item, Menu, Order, OrderBatch, Position};
 use coffee_rt_actors::ports::{OrderStore, Outcome};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row, SqliteConnection};
 use uuid::Uuid;
@@ -18,6 +18,21 @@ use uuid::Uuid;
 pub const DEADLINE: Duration = Duration::from_secs(20);
 /// 2026-11-22T09:00:00Z.
 pub const NINE: i64 = 1_795_338_000_000_000;
+
+/// Each story once for each engine.
+macro_rules! contract {
+    ($($story:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(crate::store_support::sqlite().await).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(crate::store_support::postgres().await).await; })*
+        }
+    };
+}
+pub(crate) use contract;
 
 pub enum Place {
     Sqlite(tempfile::TempDir),
@@ -31,27 +46,43 @@ pub struct Fixture {
 }
 
 pub async fn sqlite() -> Fixture {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("data/coffee-rt.db"), &Menu::default())
-        .await
-        .unwrap();
-    Fixture {
-        store,
-        place: Place::Sqlite(folder),
-    }
+    Fixture::open(Place::Sqlite(tempfile::tempdir().unwrap())).await
 }
 
 pub async fn postgres() -> Fixture {
-    let database = PostgresDatabase::create().await;
-    let store = PostgresStore::connect_lazy(&database.url, &Menu::default()).unwrap();
-    store.migrate().await.unwrap();
-    Fixture {
-        store,
-        place: Place::Postgres(database),
+    Fixture::open(Place::Postgres(PostgresDatabase::create().await)).await
+}
+
+impl Place {
+    /// A store of this place; of SQLite's there is one at a time.
+    pub async fn store(&self) -> Arc<dyn OrderStore> {
+        match self {
+            Self::Sqlite(folder) => {
+                let file = folder.path().join("data/coffee-rt.db");
+                SqliteStore::open(&file, &Menu::default()).await.unwrap()
+            }
+            Self::Postgres(database) => {
+                let store = PostgresStore::connect_lazy(&database.url, &Menu::default()).unwrap();
+                store.migrate().await.unwrap();
+                store
+            }
+        }
     }
 }
 
 impl Fixture {
+    async fn open(place: Place) -> Self {
+        let store = place.store().await;
+        Self { store, place }
+    }
+
+    /// The same database after a restart of its node; no writer may be left.
+    pub async fn reopened(self) -> Self {
+        let Self { store, place } = self;
+        drop(store);
+        Self::open(place).await
+    }
+
     pub fn sqlite_file(&self) -> PathBuf {
         match &self.place {
             Place::Sqlite(folder) => folder.path().join("data/coffee-rt.db"),
@@ -208,4 +239,38 @@ pub fn stored(outcomes: &[Outcome]) -> usize {
         .iter()
         .filter(|outcome| matches!(outcome, Outcome::Stored { .. }))
         .count()
+}
+
+/// A batch of a log's records, which moves over that many.
+pub fn records(orders: &[Order], to: Position, records: usize, dead_lettered: u64) -> Arc<OrderBatch> {
+    let advance = Advance {
+        to,
+        records: records as u64,
+        dead_lettered,
+    };
+    let batch = OrderBatch::build(orders.iter().cloned().map(Arc::new).collect());
+    Arc::new(batch.with_advance(Some(advance)))
+}
+
+/// A position whose mark can be told from others.
+pub fn at(next_offset: i64) -> Position {
+    Position {
+        next_offset,
+        mark: next_offset * 1_000 + 7,
+    }
+}
+
+/// A story of this program must pass without a drill, and with it fail and say this.
+pub fn assert_caught(story: &str, drill: &str, sign: &str) {
+    let run = |drill: &str| {
+        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+        test.args(["--exact", story, "--nocapture"])
+            .env("COFFEE_RT_FAULT_DRILL", drill)
+            .output()
+            .unwrap()
+    };
+    assert!(run("").status.success(), "{story}");
+    let drilled = run(drill);
+    let said = String::from_utf8_lossy(&drilled.stderr).into_owned() + &String::from_utf8_lossy(&drilled.stdout);
+    assert!(!drilled.status.success() && said.contains(sign), "{said}");
 }

@@ -20,7 +20,10 @@ const AUDIT_SETTINGS: [(&str, &str); 2] = [("statement_timeout", "900000"), ("wo
 const RAW: &str = "SELECT count(*), coalesce(sum(price_cents), 0)::bigint FROM coffee_rt.order_rows";
 const TOTALS: &str =
     "SELECT coalesce(sum(orders), 0)::bigint, coalesce(sum(cents), 0)::bigint FROM coffee_rt.shard_totals";
-const SIZES: &str = "SELECT (SELECT count(*) FROM coffee_rt.rollups), (SELECT count(*) FROM coffee_rt.shards)";
+/// Rollup rows, shards, and what the shards say of their partitions' records.
+const SIZES: &str = "SELECT (SELECT count(*) FROM coffee_rt.rollups), count(*), coalesce(sum(records), 0)::bigint,
+        coalesce(sum(dead_lettered), 0)::bigint
+    FROM coffee_rt.shards";
 
 /// Both sides are added up under their keys rather than joined: one sort, whatever the size.
 const CELLS: &str = "WITH both_sides AS (
@@ -55,6 +58,15 @@ const SHARDS: &str = "WITH rolled AS (
     FROM compared WHERE rolled_orders <> orders OR rolled_cents <> cents
     ORDER BY 1, 2 LIMIT $1";
 
+const RECORDS: &str = "WITH compared AS (
+        SELECT h.source, h.slot::bigint AS slot, h.records, coalesce(t.orders, 0) AS orders, h.repeated, h.dead_lettered
+        FROM coffee_rt.shards AS h LEFT JOIN coffee_rt.shard_totals AS t ON t.shard = h.id
+        WHERE h.records <> 0 OR h.repeated <> 0 OR h.dead_lettered <> 0
+    )
+    SELECT source, slot, records, orders, repeated, dead_lettered, count(*) OVER ()
+    FROM compared WHERE records <> orders + repeated + dead_lettered
+    ORDER BY 1, 2 LIMIT $1";
+
 const DUPLICATES: &str = "SELECT message_id::text, count(*), count(*) OVER ()
     FROM coffee_rt.order_rows GROUP BY message_id HAVING count(*) > 1 ORDER BY 1 LIMIT $1";
 
@@ -72,9 +84,10 @@ async fn recount(conn: &mut PgConnection) -> Result<Recount, sqlx::Error> {
     let mut tx = conn.begin_with(BEGIN_SNAPSHOT).await?;
     let raw = sqlx::query_as(RAW).fetch_one(&mut *tx).await?;
     let totals = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await?;
-    let (rollup_rows, shards) = sqlx::query_as(SIZES).fetch_one(&mut *tx).await?;
+    let (rollup_rows, shards, records, dead_lettered) = sqlx::query_as(SIZES).fetch_one(&mut *tx).await?;
     let cells = sqlx::query_as(CELLS).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
     let by_shard = sqlx::query_as(SHARDS).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
+    let by_partition = sqlx::query_as(RECORDS).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
     let duplicates = sqlx::query_as(DUPLICATES).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
     tx.commit().await?;
     Ok(Recount {
@@ -82,8 +95,11 @@ async fn recount(conn: &mut PgConnection) -> Result<Recount, sqlx::Error> {
         totals,
         rollup_rows,
         shards,
+        records,
+        dead_lettered,
         cells,
         by_shard,
+        by_partition,
         duplicates,
     })
 }

@@ -6,14 +6,12 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// An error of a statement, sorted.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(in crate::adapters) struct Failure {
     pub(super) error: StoreError,
     /// Whether the connection can take the next statement.
     pub(super) connection_lives: bool,
-    /// Whether the same statement may well succeed at once: a deadlock or a serialization failure.
-    pub(super) worth_repeating: bool,
-    /// Whether a row was there already.
-    pub(super) repeated: bool,
+    /// Whether another writer has stored the same rows, or was about to: a deadlock means that too.
+    pub(super) clashed: bool,
 }
 
 impl From<StoreError> for Failure {
@@ -21,8 +19,7 @@ impl From<StoreError> for Failure {
         Self {
             error,
             connection_lives: true,
-            worth_repeating: false,
-            repeated: false,
+            clashed: false,
         }
     }
 }
@@ -50,8 +47,7 @@ pub(super) fn classify(error: &sqlx::Error) -> Failure {
             StoreError::Away(text)
         },
         connection_lives: !fatal && !code.starts_with("08"),
-        worth_repeating: matches!(code.as_ref(), "40P01" | "40001"),
-        repeated: code == "23505",
+        clashed: matches!(code.as_ref(), "23505" | "40P01" | "40001"),
     }
 }
 
@@ -88,8 +84,7 @@ fn undelivered(error: &sqlx::Error) -> Failure {
             StoreError::Away(text)
         },
         connection_lives: false,
-        worth_repeating: false,
-        repeated: false,
+        clashed: false,
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod audit;
 mod bus;
+mod claim;
+mod commit;
 mod errors;
 mod reader;
 mod schema;
@@ -9,7 +11,7 @@ mod session;
 mod writer;
 
 pub use bus::{DELTA_CHANNEL, PostgresBus};
-pub use session::COMMIT_NEW;
+pub use commit::COMMIT_NEW;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -28,6 +30,7 @@ use super::catalog::Catalog;
 use super::within;
 use errors::unreachable;
 use reader::ReadConnections;
+use session::Shards;
 use writer::PostgresWriter;
 
 /// Connections that reads share; each writer has one of its own.
@@ -167,7 +170,21 @@ impl OrderStore for PostgresStore {
     }
 
     fn shard_writer(&self, source: &'static str) -> Arc<dyn ShardWriter> {
-        Arc::new(PostgresWriter::new(self.core.clone(), source))
+        let partition = None;
+        Arc::new(PostgresWriter::new(self.core.clone(), Shards { source, partition }))
+    }
+
+    fn partition_writer(&self, source: &'static str, partition: i32) -> Arc<dyn ShardWriter> {
+        let partition = Some(partition);
+        Arc::new(PostgresWriter::new(self.core.clone(), Shards { source, partition }))
+    }
+
+    async fn log_positions(&self, source: &'static str) -> Result<BTreeMap<i32, i64>, StoreError> {
+        self.core.log_positions(source).await
+    }
+
+    async fn move_position(&self, source: &'static str, partition: i32, next_offset: i64) -> Result<(), StoreError> {
+        writer::move_position(&self.core, source, partition, next_offset).await
     }
 
     async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {

@@ -21,6 +21,8 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 const POSITIONS: &str = "SELECT id, seq FROM coffee_rt.shards";
+const LOG_POSITIONS: &str =
+    "SELECT slot, next_offset FROM coffee_rt.shards WHERE source = $1 AND next_offset IS NOT NULL";
 const STORED_TOTAL: &str = "SELECT coalesce(sum(orders), 0)::bigint FROM coffee_rt.shard_totals";
 /// By way of the shards, so that the primary key of the rollups, which starts with the shard, finds the minutes.
 const HOURS: &str = "SELECT c.hour, s.name, d.name, c.orders, c.cents
@@ -57,6 +59,11 @@ impl Default for ReadConnections {
 impl Core {
     pub(super) async fn positions(&self) -> Result<BTreeMap<ShardId, i64>, StoreError> {
         self.read("positions", |conn| Box::pin(positions(conn))).await
+    }
+
+    pub(super) async fn log_positions(&self, source: &'static str) -> Result<BTreeMap<i32, i64>, StoreError> {
+        self.read("log positions", move |conn| Box::pin(log_positions(conn, source)))
+            .await
     }
 
     pub(super) async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {
@@ -110,6 +117,11 @@ impl Core {
 async fn positions(conn: &mut PgConnection) -> Result<BTreeMap<ShardId, i64>, sqlx::Error> {
     let rows: Vec<(i32, i64)> = sqlx::query_as(POSITIONS).fetch_all(conn).await?;
     Ok(rows.into_iter().map(|(shard, seq)| (ShardId(shard), seq)).collect())
+}
+
+async fn log_positions(conn: &mut PgConnection, source: &str) -> Result<BTreeMap<i32, i64>, sqlx::Error> {
+    let rows: Vec<_> = sqlx::query_as(LOG_POSITIONS).bind(source).fetch_all(conn).await?;
+    Ok(rows.into_iter().collect())
 }
 
 async fn snapshot(conn: &mut PgConnection, from_hour: i64) -> Result<Snapshot, sqlx::Error> {

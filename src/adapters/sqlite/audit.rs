@@ -12,7 +12,10 @@ const AUDIT_CACHE_KIB: &str = "-65536";
 
 const RAW: &str = "SELECT count(*), coalesce(sum(price_cents), 0) FROM order_rows";
 const TOTALS: &str = "SELECT coalesce(sum(orders), 0), coalesce(sum(cents), 0) FROM shard_totals";
-const SIZES: &str = "SELECT (SELECT count(*) FROM rollups), (SELECT count(*) FROM shards)";
+/// Rollup rows, shards, and what the shards say of their partitions' records.
+const SIZES: &str = "SELECT (SELECT count(*) FROM rollups), count(*), coalesce(sum(records), 0),
+        coalesce(sum(dead_lettered), 0)
+    FROM shards";
 
 /// Both sides are added up under their keys rather than joined: one sort, whatever the size.
 const CELLS: &str = "WITH both_sides AS (
@@ -47,6 +50,15 @@ const SHARDS: &str = "WITH rolled AS (
     FROM compared WHERE rolled_orders <> orders OR rolled_cents <> cents
     ORDER BY 1, 2 LIMIT ?";
 
+const RECORDS: &str = "WITH compared AS (
+        SELECT h.source, h.slot, h.records, coalesce(t.orders, 0) AS orders, h.repeated, h.dead_lettered
+        FROM shards AS h LEFT JOIN shard_totals AS t ON t.shard = h.id
+        WHERE h.records <> 0 OR h.repeated <> 0 OR h.dead_lettered <> 0
+    )
+    SELECT source, slot, records, orders, repeated, dead_lettered, count(*) OVER ()
+    FROM compared WHERE records <> orders + repeated + dead_lettered
+    ORDER BY 1, 2 LIMIT ?";
+
 const DUPLICATES: &str = "SELECT lower(hex(message_id)), count(*), count(*) OVER ()
     FROM order_rows GROUP BY message_id HAVING count(*) > 1 ORDER BY 1 LIMIT ?";
 
@@ -62,9 +74,10 @@ async fn recount(conn: &mut SqliteConnection) -> Result<Recount, sqlx::Error> {
     let mut tx = conn.begin().await?;
     let raw = sqlx::query_as(RAW).fetch_one(&mut *tx).await?;
     let totals = sqlx::query_as(TOTALS).fetch_one(&mut *tx).await?;
-    let (rollup_rows, shards) = sqlx::query_as(SIZES).fetch_one(&mut *tx).await?;
+    let (rollup_rows, shards, records, dead_lettered) = sqlx::query_as(SIZES).fetch_one(&mut *tx).await?;
     let cells = sqlx::query_as(CELLS).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
     let by_shard = sqlx::query_as(SHARDS).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
+    let by_partition = sqlx::query_as(RECORDS).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
     let duplicates = sqlx::query_as(DUPLICATES).bind(AUDIT_ROWS).fetch_all(&mut *tx).await?;
     tx.commit().await?;
     Ok(Recount {
@@ -72,8 +85,11 @@ async fn recount(conn: &mut SqliteConnection) -> Result<Recount, sqlx::Error> {
         totals,
         rollup_rows,
         shards,
+        records,
+        dead_lettered,
         cells,
         by_shard,
+        by_partition,
         duplicates,
     })
 }

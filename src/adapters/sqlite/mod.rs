@@ -16,7 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use coffee_rt_actors::domain::Menu;
 use coffee_rt_actors::ports::{AuditReport, OrderStore, ShardId, ShardWriter, Snapshot, StoreError};
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
@@ -35,6 +35,8 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The write-ahead log is copied into the file at this many pages, where no reader needs it.
 const CHECKPOINT_PAGES: &str = "4000";
+
+static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// An SQLite file with orders.
 pub struct SqliteStore {
@@ -65,8 +67,7 @@ impl SqliteStore {
     pub async fn open(path: &Path, menu: &Menu) -> Result<Arc<Self>, StoreError> {
         let lock = lock(path)?;
         let mut conn = connect(&write_options(path)).await?;
-        let migrator = sqlx::migrate!("migrations/sqlite");
-        migrator
+        MIGRATOR
             .run_direct(None, &mut conn, false)
             .await
             .map_err(|error| match error {
@@ -86,7 +87,10 @@ impl SqliteStore {
             return Err(StoreError::Refused(format!("there is no file {}", path.display())));
         }
         let store = Self::assemble(path, Catalog::default(), None, None);
-        store.positions().await?;
+        if store.core.version().await? < latest_version() {
+            let advice = "is of an older version: start a node with it, or run `coffee-rt migrate`";
+            return Err(StoreError::Refused(format!("{} {advice}", path.display())));
+        }
         Ok(store)
     }
 
@@ -110,6 +114,14 @@ impl SqliteStore {
         };
         Arc::new(Self { core: Arc::new(core) })
     }
+}
+
+fn latest_version() -> i64 {
+    MIGRATOR
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or_default()
 }
 
 /// SQLite itself would let two nodes share a file, but their dashboards would not know of each other's orders.
@@ -185,7 +197,20 @@ impl OrderStore for SqliteStore {
     }
 
     fn shard_writer(&self, source: &'static str) -> Arc<dyn ShardWriter> {
-        Arc::new(SqliteWriter::new(self.core.clone(), source))
+        Arc::new(SqliteWriter::of_free_slot(self.core.clone(), source))
+    }
+
+    fn partition_writer(&self, source: &'static str, partition: i32) -> Arc<dyn ShardWriter> {
+        Arc::new(SqliteWriter::of_partition(self.core.clone(), source, partition))
+    }
+
+    async fn log_positions(&self, source: &'static str) -> Result<BTreeMap<i32, i64>, StoreError> {
+        self.core.log_positions(source).await
+    }
+
+    async fn move_position(&self, source: &'static str, partition: i32, next_offset: i64) -> Result<(), StoreError> {
+        let claimed = self.core.clone().claim(source, partition, Some(next_offset)).await;
+        claimed.map(|_| ())
     }
 
     async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {

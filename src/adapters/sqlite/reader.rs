@@ -9,7 +9,9 @@ use super::Core;
 use super::errors::classify;
 use crate::adapters::rows::SnapshotRows;
 
+const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
 const POSITIONS: &str = "SELECT id, seq FROM shards";
+const LOG_POSITIONS: &str = "SELECT slot, next_offset FROM shards WHERE source = ? AND next_offset IS NOT NULL";
 const STORED_TOTAL: &str = "SELECT coalesce(sum(orders), 0) FROM shard_totals";
 /// The cross join fixes the order: for each shard the primary key finds the minutes.
 const HOURS: &str = "SELECT c.hour, s.name, d.name, c.orders, c.cents
@@ -28,9 +30,20 @@ const RECENT: &str = "SELECT o.id, d.name, s.name, o.price_cents, o.ordered_us
     ORDER BY o.id DESC";
 
 impl Core {
+    /// The last migration of the file.
+    pub(super) async fn version(&self) -> Result<i64, StoreError> {
+        let version = sqlx::query_scalar(VERSION).fetch_one(&self.reads).await;
+        version.map_err(|error| classify(&error))
+    }
+
     pub(super) async fn positions(&self) -> Result<BTreeMap<ShardId, i64>, StoreError> {
         let read = async { positions(&mut *self.reads.acquire().await?).await };
         read.await.map_err(|error| classify(&error))
+    }
+
+    pub(super) async fn log_positions(&self, source: &str) -> Result<BTreeMap<i32, i64>, StoreError> {
+        let rows: Result<Vec<_>, _> = sqlx::query_as(LOG_POSITIONS).bind(source).fetch_all(&self.reads).await;
+        Ok(rows.map_err(|error| classify(&error))?.into_iter().collect())
     }
 
     pub(super) async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {

@@ -24,23 +24,46 @@ type Turn = OwnedMutexGuard<Option<SqliteConnection>>;
 pub(super) struct SqliteWriter {
     core: Arc<Core>,
     source: &'static str,
-    slot: Option<i32>,
+    slot: Slot,
+}
+
+/// The row of `shards` that a writer claims.
+#[derive(Clone, Copy)]
+enum Slot {
+    /// Its own while it lives; none where all were taken.
+    Own(Option<i32>),
+    /// A partition's, whoever else has it.
+    Partition(i32),
 }
 
 impl SqliteWriter {
     /// Takes the lowest slot of its source that no living writer has.
-    pub(super) fn new(core: Arc<Core>, source: &'static str) -> Self {
+    pub(super) fn of_free_slot(core: Arc<Core>, source: &'static str) -> Self {
         let mut slots = core.slots.lock();
         let taken = slots.entry(source).or_default();
         let slot = (0..MAX_SLOTS).find(|slot| taken.insert(*slot));
         drop(slots);
+        let slot = Slot::Own(slot);
         Self { core, source, slot }
+    }
+
+    pub(super) fn of_partition(core: Arc<Core>, source: &'static str, partition: i32) -> Self {
+        let slot = Slot::Partition(partition);
+        Self { core, source, slot }
+    }
+
+    fn slot(&self) -> Result<i32, StoreError> {
+        let taken = || StoreError::Refused(format!("all {MAX_SLOTS} slots of {} are taken", self.source));
+        match self.slot {
+            Slot::Own(slot) => slot.ok_or_else(taken),
+            Slot::Partition(partition) => Ok(partition),
+        }
     }
 }
 
 impl Drop for SqliteWriter {
     fn drop(&mut self) {
-        if let (Some(slot), Some(taken)) = (self.slot, self.core.slots.lock().get_mut(self.source)) {
+        if let (Slot::Own(Some(slot)), Some(taken)) = (self.slot, self.core.slots.lock().get_mut(self.source)) {
             taken.remove(&slot);
         }
     }
@@ -49,10 +72,7 @@ impl Drop for SqliteWriter {
 #[async_trait]
 impl ShardWriter for SqliteWriter {
     async fn claim(&self) -> Result<Claim, StoreError> {
-        let taken = || StoreError::Refused(format!("all {MAX_SLOTS} slots of {} are taken", self.source));
-        let (slot, source) = (self.slot.ok_or_else(taken)?, self.source);
-        let turn = self.core.writing.clone().lock_owned().await;
-        to_the_end(claim(self.core.clone(), turn, source, slot)).await
+        self.core.clone().claim(self.source, self.slot()?, None).await
     }
 
     async fn commit(&self, claim: Claim, batch: Arc<OrderBatch>) -> Result<Receipt, StoreError> {
@@ -61,18 +81,13 @@ impl ShardWriter for SqliteWriter {
     }
 }
 
-async fn claim(core: Arc<Core>, mut turn: Turn, source: &'static str, slot: i32) -> Result<Claim, StoreError> {
-    let mut conn = core.writing_connection(&mut turn).await?;
-    let claim = commit::claim(&mut conn, source, slot).await?;
-    *turn = Some(conn);
-    Ok(claim)
-}
-
 async fn commit(core: Arc<Core>, mut turn: Turn, claim: Claim, batch: Arc<OrderBatch>) -> Result<Receipt, StoreError> {
     let mut conn = core.writing_connection(&mut turn).await?;
     let result = commit::commit(&mut conn, &core.catalog, &core.repeats, claim, &batch).await;
     let sound = match &result {
         Ok(_) => core.limit_log(&mut conn).await.is_ok(),
+        // No transaction is open after these.
+        Err(StoreError::Fenced | StoreError::KeysReused(_)) => true,
         Err(_) => sqlx::query("ROLLBACK").execute(&mut conn).await.is_ok(),
     };
     // A connection that is dropped rolls back too; the next turn opens another.
@@ -83,6 +98,23 @@ async fn commit(core: Arc<Core>, mut turn: Turn, claim: Claim, batch: Arc<OrderB
 }
 
 impl Core {
+    /// Claims a slot's shard, and moves its position where one is given.
+    pub(super) async fn claim(
+        self: Arc<Self>,
+        source: &'static str,
+        slot: i32,
+        next_offset: Option<i64>,
+    ) -> Result<Claim, StoreError> {
+        let mut turn = self.writing.clone().lock_owned().await;
+        to_the_end(async move {
+            let mut conn = self.writing_connection(&mut turn).await?;
+            let claim = commit::claim(&mut conn, source, slot, next_offset).await?;
+            *turn = Some(conn);
+            Ok(claim)
+        })
+        .await
+    }
+
     async fn writing_connection(&self, turn: &mut Turn) -> Result<SqliteConnection, StoreError> {
         if self.lock.is_none() {
             return Err(StoreError::Refused("the store was opened for reading only".to_owned()));
