@@ -13,17 +13,19 @@ mod legacy;
 mod secret;
 mod version;
 
-pub use secret::{Secret, ServiceUrl};
+pub use secret::{ClientTable, Secret, ServiceUrl};
 pub use version::Version;
 
 /// The file read from the working directory unless another is named.
 pub const DEFAULT_FILE: &str = "coffee-rt.toml";
 
 /// Variables that are read as they stand: their values are never numbers, lists or tables.
-const PLAIN_VARIABLES: [(&str, &str); 7] = [
+const PLAIN_VARIABLES: [(&str, &str); 9] = [
     ("DATABASE_URL", "database_url"),
     ("COFFEE_RT_DATABASE_URL", "database_url"),
     ("REDIS_URL", "redis_url"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "kafka_bootstrap_servers"),
+    ("COFFEE_RT_KAFKA_BOOTSTRAP_SERVERS", "kafka_bootstrap_servers"),
     ("COFFEE_RT_REDIS_URL", "redis_url"),
     ("COFFEE_RT_ADMIN_TOKEN", "admin_token"),
     ("COFFEE_RT_LOG", "log"),
@@ -44,6 +46,8 @@ pub struct Config {
     pub database_url: Option<ServiceUrl>,
     /// Redis, for orders through its streams and for deltas between nodes.
     pub redis_url: Option<ServiceUrl>,
+    /// Kafka's brokers, `host:port` and more of them after commas, for orders through its topic.
+    pub kafka_bootstrap_servers: Option<String>,
     /// The embedded database's file.
     pub sqlite_path: PathBuf,
     /// Needed for fault injection wherever the node listens beyond loopback.
@@ -62,6 +66,10 @@ pub struct Config {
     pub v1: V1Config,
     /// The version that goes through Redis Streams.
     pub v2: V2Config,
+    /// The version that goes through Kafka.
+    pub v3: V3Config,
+    /// How to talk to Kafka.
+    pub kafka: KafkaConfig,
 }
 
 /// How events are logged.
@@ -122,6 +130,26 @@ pub struct V2Config {
     pub backlog_orders: u64,
 }
 
+/// The version that goes through Kafka.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct V3Config {
+    /// Partitions of a topic that is made because it is missing.
+    pub partitions: i32,
+    /// Orders in the topic that may wait to be stored; further ones are answered 503.
+    pub backlog_orders: u64,
+}
+
+/// How to talk to Kafka.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// Whether v3 runs where there is a Kafka and `versions` does not say.
+    pub enabled: bool,
+    /// Settings that librdkafka gets as they stand, such as `security.protocol`.
+    pub client: ClientTable,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -129,6 +157,7 @@ impl Default for Config {
             versions: None,
             database_url: None,
             redis_url: None,
+            kafka_bootstrap_servers: None,
             sqlite_path: PathBuf::from("data/coffee-rt.db"),
             admin_token: None,
             log: "info".to_owned(),
@@ -149,6 +178,14 @@ impl Default for Config {
             v2: V2Config {
                 readers: 1,
                 backlog_orders: crate::tree::DEFAULT_BACKLOG_ORDERS,
+            },
+            v3: V3Config {
+                partitions: 4,
+                backlog_orders: crate::tree::DEFAULT_TOPIC_BACKLOG_ORDERS,
+            },
+            kafka: KafkaConfig {
+                enabled: true,
+                client: ClientTable::default(),
             },
         }
     }
@@ -177,6 +214,10 @@ pub struct Flags {
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_url: Option<String>,
+    /// Kafka's brokers, comma-separated, for orders through its topic (v3)
+    #[arg(long, value_name = "SERVERS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kafka_bootstrap_servers: Option<String>,
     /// The embedded SQLite's file [default: data/coffee-rt.db]
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -240,8 +281,12 @@ impl Config {
     pub fn running_versions(&self) -> Vec<Version> {
         match &self.versions {
             Some(versions) => versions.0.clone(),
-            None if self.redis_url.is_some() => vec![Version::V1, Version::V2],
-            None => vec![Version::V1],
+            None => {
+                let kafka = self.kafka_bootstrap_servers.is_some() && self.kafka.enabled;
+                let also = [(self.redis_url.is_some(), Version::V2), (kafka, Version::V3)];
+                let also = also.into_iter().filter_map(|(runs, version)| runs.then_some(version));
+                std::iter::once(Version::V1).chain(also).collect()
+            }
         }
     }
 
@@ -281,6 +326,12 @@ impl Config {
             ("v1.batchers", self.v1.batchers as u64, 1..=64),
             ("v2.readers", self.v2.readers as u64, 1..=64),
             ("v2.backlog_orders", self.v2.backlog_orders, 1..=1_000_000_000),
+            (
+                "v3.partitions",
+                u64::try_from(self.v3.partitions).unwrap_or_default(),
+                1..=1_000,
+            ),
+            ("v3.backlog_orders", self.v3.backlog_orders, 1..=1_000_000_000_000),
         ] {
             if !range.contains(&value) {
                 return Err(ConfigError(format!(
@@ -295,10 +346,15 @@ impl Config {
                 Version::V1 => {}
                 Version::V2 if self.redis_url.is_some() => {}
                 Version::V2 => return Err(ConfigError("versions: v2 needs redis_url, as in REDIS_URL".to_owned())),
-                Version::V3 => return Err(ConfigError("versions: this build does not have v3".to_owned())),
+                Version::V3 if self.kafka_bootstrap_servers.is_some() => {}
+                Version::V3 => {
+                    let needs = "versions: v3 needs kafka_bootstrap_servers, as in KAFKA_BOOTSTRAP_SERVERS";
+                    return Err(ConfigError(needs.to_owned()));
+                }
             }
         }
-        Ok(())
+        let kafka = crate::stores::kafka_client(self);
+        kafka.map(drop).map_err(|error| ConfigError(error.to_string()))
     }
 
     fn check_secrets(&self) -> Result<(), ConfigError> {
@@ -325,6 +381,7 @@ impl Config {
             ("database_url", masked(&self.database_url)),
             ("redis_url", masked(&self.redis_url)),
             ("admin_token", self.admin_token.as_ref().is_some_and(Secret::is_masked)),
+            ("kafka.client", self.kafka.client.is_masked()),
         ] {
             if masked {
                 return Err(ConfigError(format!(

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::config::{Config, Version};
 use crate::http::{AcceptorArgs, App, AppParts, FaultAccess, Listening, Readiness, RunningVersion};
 use crate::stores;
-use crate::tree::{self, Branches, Shared, V1Direct, V2RedisStreams};
+use crate::tree::{self, Branches, Shared, V1Direct, V2RedisStreams, V3Kafka, V3Storing};
 
 /// Why a node ended other than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +132,19 @@ fn branch(
             });
             (spec, desk, Readiness::Log(log))
         }
-        Version::V3 => anyhow::bail!("this build does not have v3"),
+        Version::V3 => {
+            let (spec, desk, log) = tree::v3_kafka(V3Kafka {
+                log: stores::kafka_topic(config)?.context("v3 needs kafka_bootstrap_servers")?,
+                storing: V3Storing {
+                    store,
+                    deltas,
+                    telemetry: telemetry.clone(),
+                },
+                credit_orders,
+                order_deadline,
+            });
+            (spec, desk, Readiness::Log(log))
+        }
     };
     Ok((spec, RunningVersion { desk, readiness }))
 }

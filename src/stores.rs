@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderStore, SharedLog, StoreError};
 
+use crate::adapters::kafka::{ClientSettings, KafkaLog, KafkaLogSettings, SettingsError};
 use crate::adapters::postgres::{PostgresBus, PostgresStore, database_name};
 use crate::adapters::redis::{DeadLetters, RedisBus, RedisCache, RedisStream, UrlError};
 use crate::adapters::sqlite::SqliteStore;
@@ -53,6 +54,33 @@ pub fn redis_stream(config: &Config) -> anyhow::Result<Option<Arc<dyn SharedLog>
     let Some(url) = &config.redis_url else { return Ok(None) };
     let stream = RedisStream::new(url.reveal(), &config.menu, config.v2.backlog_orders, config.v2.readers)?;
     Ok(Some(Arc::new(stream)))
+}
+
+/// The topic of orders, where there is a Kafka. It may be away: the node then starts, is not ready, and tries again.
+///
+/// # Errors
+/// Names the setting that cannot be used.
+pub fn kafka_topic(config: &Config) -> Result<Option<Arc<KafkaLog>>, SettingsError> {
+    let Some(client) = kafka_client(config)? else {
+        return Ok(None);
+    };
+    let settings = KafkaLogSettings {
+        menu: config.menu.clone(),
+        partitions: config.v3.partitions,
+        backlog_limit: config.v3.backlog_orders,
+    };
+    Ok(Some(Arc::new(KafkaLog::new(client, settings))))
+}
+
+/// How to talk to Kafka, where there is one.
+///
+/// # Errors
+/// Names the setting that cannot be used.
+pub fn kafka_client(config: &Config) -> Result<Option<ClientSettings>, SettingsError> {
+    let Some(servers) = &config.kafka_bootstrap_servers else {
+        return Ok(None);
+    };
+    ClientSettings::new(servers, &config.kafka.client.reveal()).map(Some)
 }
 
 /// Where other readers find the metrics, where there is a Redis.

@@ -50,7 +50,9 @@ struct LogVecs {
     pending: IntGaugeVec,
     dead_letters: IntGaugeVec,
     claimed: IntCounterVec,
-    connection: IntCounterVec,
+    redis_connection: IntCounterVec,
+    kafka_connection: IntCounterVec,
+    partition_lag: IntGaugeVec,
 }
 
 /// What an appender counts.
@@ -73,6 +75,15 @@ pub struct ReadMetrics {
     version: &'static str,
 }
 
+/// Whose comings and goings are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogProduct {
+    /// Redis.
+    Redis,
+    /// Kafka.
+    Kafka,
+}
+
 /// What a log watch counts.
 #[derive(Clone)]
 pub struct LogMetrics {
@@ -81,6 +92,8 @@ pub struct LogMetrics {
     pending: IntGauge,
     dead_letters: IntGauge,
     claimed: IntCounter,
+    partition_lag: IntGaugeVec,
+    version: &'static str,
     /// How often the log had lost its readers' position; readers count here too.
     pub positions_lost: IntCounter,
     /// How often the log came.
@@ -239,7 +252,11 @@ impl Telemetry {
 
     /// What the log watch of a version counts.
     #[must_use]
-    pub fn log(&self, version: &'static str) -> LogMetrics {
+    pub fn log(&self, version: &'static str, product: LogProduct) -> LogMetrics {
+        let connection = match product {
+            LogProduct::Redis => &self.logs.redis_connection,
+            LogProduct::Kafka => &self.logs.kafka_connection,
+        };
         LogMetrics {
             backlog: self.logs.backlog.with_label_values(&[version]),
             lag: self.logs.lag.with_label_values(&[version]),
@@ -247,8 +264,10 @@ impl Telemetry {
             dead_letters: self.logs.dead_letters.with_label_values(&[version]),
             claimed: self.logs.claimed.with_label_values(&[version]),
             positions_lost: self.logs.positions_lost.with_label_values(&[version]),
-            connected: self.logs.connection.with_label_values(&["connected"]),
-            failed: self.logs.connection.with_label_values(&["failed"]),
+            partition_lag: self.logs.partition_lag.clone(),
+            connected: connection.with_label_values(&["connected"]),
+            failed: connection.with_label_values(&["failed"]),
+            version,
         }
     }
 }
@@ -267,6 +286,10 @@ impl LogMetrics {
         self.backlog.set(gauge(status.backlog));
         // -1 where the log cannot tell: 0 would say that all is read.
         self.lag.set(status.lag.map_or(-1, gauge));
+        for lag in &status.partitions {
+            let labels = [self.version, &lag.partition.to_string()];
+            self.partition_lag.with_label_values(&labels).set(gauge(lag.records));
+        }
         self.pending.set(gauge(status.pending));
         self.dead_letters.set(gauge(status.dead_letters));
         self.claimed.inc_by(status.claimed);
@@ -279,8 +302,8 @@ impl LogVecs {
             let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(counters.clone())).map(|()| counters)
         };
-        let gauges = |name: &str, help: &str| {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), &["version"])?;
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(gauges.clone())).map(|()| gauges)
         };
         Ok(Self {
@@ -306,22 +329,30 @@ impl LogVecs {
                 "Entries that cannot be stored, moved to the dead letters",
                 &["reason", "version"],
             )?,
-            backlog: gauges("coffee_rt_log_backlog_orders", "Entries in the log")?,
+            backlog: gauges("coffee_rt_log_backlog_orders", "Entries in the log", &["version"])?,
             lag: gauges(
                 "coffee_rt_log_lag_orders",
-                "Entries that no reader has seen; -1 where unknown",
+                "Entries that no reader has seen, or that are not stored; -1 where unknown",
+                &["version"],
             )?,
             pending: gauges(
                 "coffee_rt_log_pending_orders",
                 "Entries read and not acknowledged, over all nodes",
+                &["version"],
             )?,
-            dead_letters: gauges("coffee_rt_dead_letters", "Entries in the dead letters")?,
+            dead_letters: gauges("coffee_rt_dead_letters", "Entries in the dead letters", &["version"])?,
             claimed: counters(
                 "coffee_rt_log_claimed_total",
                 "Entries taken over from dead nodes",
                 &["version"],
             )?,
-            connection: counters("redis_connection_status_total", "Times Redis came or went", &["status"])?,
+            redis_connection: counters("redis_connection_status_total", "Times Redis came or went", &["status"])?,
+            kafka_connection: counters("kafka_connection_status_total", "Times Kafka came or went", &["status"])?,
+            partition_lag: gauges(
+                "coffee_rt_log_partition_lag_orders",
+                "Records of a partition that are not stored yet",
+                &["version", "partition"],
+            )?,
         })
     }
 }

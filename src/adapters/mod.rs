@@ -4,15 +4,18 @@ mod audit;
 mod bus;
 mod catalog;
 mod commit;
+mod record;
 mod repeats;
 mod rows;
 
 pub mod dead_letter;
+pub mod kafka;
 pub mod postgres;
 pub mod redis;
 pub mod sqlite;
 
 pub use audit::MAX_AUDIT_DIFFERENCES;
+pub use record::MAX_RECORD_BYTES;
 
 use std::future::Future;
 use std::time::Duration;

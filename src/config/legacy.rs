@@ -20,6 +20,11 @@ pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'stat
         let port = variable("REDIS_PORT").unwrap_or_else(|| "6379".to_owned());
         settings.push(("redis_url", Value::from(format!("redis://{host}:{port}"))));
     }
+    let kafka = variable("KAFKA_ENABLED").and_then(|enabled| enabled.to_ascii_lowercase().parse::<bool>().ok());
+    if let Some(enabled) = kafka {
+        let table: figment::value::Dict = [("enabled".to_owned(), Value::from(enabled))].into_iter().collect();
+        settings.push(("kafka", Value::from(table)));
+    }
     if variable("APP_HOST").is_some() || variable("APP_PORT").is_some() {
         let host = variable("APP_HOST").unwrap_or_else(|| "127.0.0.1".to_owned());
         let port = variable("APP_PORT").unwrap_or_else(|| "8005".to_owned());

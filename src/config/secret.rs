@@ -1,7 +1,9 @@
 //! Settings that are never shown.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use figment::value::{Dict, Value};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What stands in the place of a secret.
@@ -102,5 +104,70 @@ impl fmt::Debug for ServiceUrl {
 impl Serialize for ServiceUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.masked())
+    }
+}
+
+/// Settings of a client by their names, shown without those that may be secrets.
+#[derive(Clone, Default, Deserialize)]
+#[serde(from = "Dict")]
+pub struct ClientTable(BTreeMap<String, String>);
+
+/// Parts of names whose values are not shown.
+const SECRET_NAMES: [&str; 6] = ["password", "secret", "key", "token", "oauthbearer", "pem"];
+
+impl ClientTable {
+    /// The settings, secrets and all.
+    #[must_use]
+    pub fn reveal(&self) -> BTreeMap<String, String> {
+        self.0.clone()
+    }
+
+    pub(super) fn is_masked(&self) -> bool {
+        self.0.values().any(|value| value == MASK)
+    }
+
+    fn masked(&self) -> BTreeMap<&str, &str> {
+        let is_secret = |name: &str| SECRET_NAMES.iter().any(|part| name.contains(part));
+        let shown = self.0.iter().map(|(name, value)| {
+            let value = if is_secret(name) { MASK } else { value };
+            (name.as_str(), value)
+        });
+        shown.collect()
+    }
+}
+
+/// A name's parts may stand in tables of their own, as files have `sasl.password = …` and variables `SASL__PASSWORD`.
+impl From<Dict> for ClientTable {
+    fn from(table: Dict) -> Self {
+        let mut settings = BTreeMap::new();
+        flatten("", table, &mut settings);
+        Self(settings)
+    }
+}
+
+fn flatten(before: &str, table: Dict, settings: &mut BTreeMap<String, String>) {
+    for (name, value) in table {
+        let name = format!("{before}{name}");
+        match value {
+            Value::Dict(_, table) => flatten(&format!("{name}."), table, settings),
+            Value::String(_, text) => drop(settings.insert(name, text)),
+            Value::Bool(_, on) => drop(settings.insert(name, on.to_string())),
+            other => drop(settings.insert(
+                name,
+                other.to_i128().map(|number| number.to_string()).unwrap_or_default(),
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for ClientTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.masked().fmt(f)
+    }
+}
+
+impl Serialize for ClientTable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.masked().serialize(serializer)
     }
 }

@@ -51,7 +51,7 @@ impl Version {
         match self {
             Self::V1 => "COFFEE_RT_VERSIONS to name v1",
             Self::V2 => "REDIS_URL, and COFFEE_RT_VERSIONS to name v2 or nothing",
-            Self::V3 => "KAFKA_BOOTSTRAP_SERVERS, and a build with Kafka",
+            Self::V3 => "KAFKA_BOOTSTRAP_SERVERS, and COFFEE_RT_VERSIONS to name v3 or nothing",
         }
     }
 }

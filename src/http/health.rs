@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use coffee_rt_actors::log_watch::LogHealth;
+use coffee_rt_actors::ports::LogStatus;
 use coffee_rt_actors::store_watch::StoreHealth;
 use serde_json::{Map, Value, json};
 use warp::filters::BoxedFilter;
@@ -71,6 +72,15 @@ fn readiness(app: &App) -> Response {
     response
 }
 
+/// How far the store is behind in each partition, for logs that have some.
+fn partition_lags(status: &LogStatus) -> Option<Map<String, Value>> {
+    let lags = status.partitions.iter();
+    let lags: Map<_, _> = lags
+        .map(|lag| (lag.partition.to_string(), json!({"lag": lag.records})))
+        .collect();
+    (!lags.is_empty()).then_some(lags)
+}
+
 /// Whether a log takes orders, and how it is.
 fn log_component(log: &LogHealth, store: &StoreHealth) -> (bool, Map<String, Value>) {
     let mut component = Map::new();
@@ -83,6 +93,7 @@ fn log_component(log: &LogHealth, store: &StoreHealth) -> (bool, Map<String, Val
             "backlog_limit": status.backlog_limit,
             "lag": status.lag,
             "pending": status.pending,
+            "partitions": partition_lags(status),
             "dead_letters": status.dead_letters,
             "durability": status.durability,
             "acknowledged_means": status.durability.meaning(),

@@ -5,6 +5,7 @@
 //! ├── shared           one_for_one   what all versions need            (shared.rs)
 //! ├── v1               one_for_one   HTTP to SQL directly              (v1_direct.rs)
 //! ├── v2               one_for_one   HTTP to Redis Streams to SQL      (v2_redis_streams.rs), only with Redis
+//! ├── v3               one_for_one   HTTP to Kafka to SQL              (v3_kafka.rs), only with Kafka
 //! └── http             worker        accepts connections; last, so that what it calls is there
 //! ```
 

@@ -20,20 +20,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use coffee_rt_actors::appender::{Appender, AppenderArgs};
 use coffee_rt_actors::batcher::{Batcher, BatcherArgs, MAX_BATCH_ORDERS};
 use coffee_rt_actors::credit::Credit;
 use coffee_rt_actors::deltas::Deltas;
-use coffee_rt_actors::ingest::{Ingest, IngestArgs};
 use coffee_rt_actors::log_ticket::Settled;
-use coffee_rt_actors::log_watch::{LogHealth, LogWatch, LogWatchArgs};
+use coffee_rt_actors::log_watch::LogHealth;
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::ports::{OrderStore, SharedLog};
 use coffee_rt_actors::reader::{MAX_ENTRIES_IN_HAND, Reader, ReaderArgs, ReaderMsg};
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
-use coffee_rt_actors::telemetry::Telemetry;
+use coffee_rt_actors::telemetry::{LogProduct, Telemetry};
 use tokio::sync::watch;
 
+use super::log_branch::{LogBranch, log_branch};
 use crate::config::Version;
 
 /// The name in paths, metrics, and of the shards' source.
@@ -66,43 +65,21 @@ pub struct V2RedisStreams {
 /// The branch, the desk where its orders are handed in, and how its log is.
 #[must_use]
 pub fn v2_redis_streams(parts: &V2RedisStreams) -> (SupervisorSpec, OrderDesk, watch::Receiver<LogHealth>) {
-    let (credit, ingest, appender) = (Credit::new(parts.credit_orders), Slot::default(), Slot::default());
     let readers: Arc<[Slot<ReaderMsg>]> = (0..parts.readers).map(|_| Slot::default()).collect();
-    let health = Arc::new(watch::Sender::new(LogHealth::Unknown));
-    let shown = health.subscribe();
-
-    let watching = LogWatchArgs {
-        log: parts.log.clone(),
-        readers: readers.clone(),
-        health,
-        metrics: parts.telemetry.log(SOURCE),
-    };
-    let appending = AppenderArgs {
-        log: parts.log.clone(),
-        metrics: parts.telemetry.appends(SOURCE),
-    };
-    let routing = IngestArgs {
-        takers: Arc::from([appender.clone()]),
-    };
-    let mut children = vec![ChildSpec::worker::<LogWatch>("log-watch", watching, Slot::default())];
-    children.extend(readers.iter().enumerate().map(|(number, reader)| {
+    let pairs = readers.iter().enumerate().map(|(number, reader)| {
         let pair = pair(parts, number, reader.clone());
         ChildSpec::supervisor(format!("pair-{number}"), pair)
-    }));
-    children.push(ChildSpec::worker::<Appender>("appender", appending, appender));
-    children.push(ChildSpec::worker::<Ingest<_>>("ingest", routing, ingest.clone()).with_load(credit.probe()));
-
-    let spec = SupervisorSpec {
-        strategy: Strategy::OneForOne,
-        policy: RestartPolicy::default(),
-        children,
+    });
+    let branch = LogBranch {
+        source: SOURCE,
+        product: LogProduct::Redis,
+        log: parts.log.clone(),
+        storing: pairs.collect(),
+        readers: readers.clone(),
+        credit_orders: parts.credit_orders,
+        order_deadline: parts.order_deadline,
     };
-    let desk = OrderDesk {
-        credit,
-        ingest,
-        deadline: parts.order_deadline,
-    };
-    (spec, desk, shown)
+    log_branch(branch, &parts.telemetry)
 }
 
 fn pair(parts: &V2RedisStreams, number: usize, reader: Slot<ReaderMsg>) -> SupervisorSpec {

@@ -14,6 +14,7 @@ use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::ports::{OrderStore, SharedLog};
 use coffee_rt_actors::reader::{MAX_ENTRIES_IN_HAND, Reader, ReaderArgs, ReaderMsg};
 use coffee_rt_actors::supervision::{ChildSpec, Slot, Strategy};
+use coffee_rt_actors::telemetry::LogProduct;
 use coffee_rt_actors::ticket::{Acknowledged, Refusal};
 use rand::rngs::StdRng;
 use tokio::sync::watch;
@@ -53,7 +54,7 @@ impl LogNode {
             log: ported.clone(),
             readers: readers.clone(),
             health: health.clone(),
-            metrics: shared.telemetry.log("v2"),
+            metrics: shared.telemetry.log("v2", LogProduct::Redis),
         };
         let mut v2 = vec![ChildSpec::worker::<LogWatch>("log-watch", watching, Slot::default())];
         for (number, reader) in readers.iter().enumerate() {

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use coffee_rt_actors::domain::{Menu, Order, OrderError};
+use coffee_rt_actors::domain::{Menu, Order};
 use coffee_rt_actors::ports::{Entry, EntryId, LogError, Poison, PoisonReason};
 use redis::Value;
 use uuid::{Builder, Uuid};
 
-/// The longest record that is read as an order.
-pub const MAX_RECORD_BYTES: usize = 64 * 1024;
+use crate::adapters::record::read;
+
 /// The field of an entry that holds the whole order as JSON. Entries of other producers may have a field for each of the
 /// order's instead.
 pub const RECORD_FIELD: &str = "order";
@@ -51,25 +51,11 @@ fn entry(found: Value, menu: &Menu) -> Result<Entry, LogError> {
 
 fn order(id: EntryId, fields: Vec<Value>, menu: &Menu) -> Result<Arc<Order>, (PoisonReason, String)> {
     let fields: Vec<Vec<u8>> = fields.into_iter().map(bytes).collect();
-    let read = |record: &[u8]| {
-        if record.len() > MAX_RECORD_BYTES {
-            let detail = format!("it is larger than {MAX_RECORD_BYTES} bytes");
-            return Err((PoisonReason::Unreadable, detail));
-        }
-        Order::from_record(record, minted(id), menu).map_err(|error| (reason(&error), error.to_string()))
-    };
     let record = record(&fields).ok_or_else(|| {
         let detail = "its fields are no text";
         (PoisonReason::Unreadable, detail.to_owned())
     })?;
-    read(&record).map(Arc::new)
-}
-
-fn reason(error: &OrderError) -> PoisonReason {
-    match error {
-        OrderError::Malformed(_) => PoisonReason::Unreadable,
-        OrderError::Invalid(_) => PoisonReason::Invalid,
-    }
+    read(&record, minted(id), menu).map(Arc::new)
 }
 
 /// The record that an entry's fields, names and values in turn, hold or make up. None where they are no text.
@@ -129,6 +115,7 @@ pub(super) fn strange(what: &str) -> LogError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::record::MAX_RECORD_BYTES;
 
     fn bulk(text: &str) -> Value {
         Value::BulkString(text.as_bytes().to_vec())

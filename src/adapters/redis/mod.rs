@@ -13,7 +13,7 @@ mod scripts;
 pub use bus::{DELTA_CHANNEL, MAX_MESSAGE_BYTES, RedisBus};
 pub use cache::{HOURLY, RECENT, RedisCache, STORED_TOTAL, STORED_TOTAL_MS, TOP_DRINKS};
 pub use dead_letters::{DeadLetters, PAGE_LETTERS};
-pub use entry::{MAX_RECORD_BYTES, RECORD_FIELD};
+pub use entry::RECORD_FIELD;
 pub use link::UrlError;
 pub use log::RedisStream;
 

@@ -1,0 +1,166 @@
+//! How clients of Kafka are set up, and what their errors mean.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use coffee_rt_actors::ports::LogError;
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// How long Kafka may take to answer a question.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest pause before a lost connection is opened again.
+const RECONNECT_BACKOFF_MAX_MS: u64 = 1_000;
+/// How often clients look for new partitions and leaders.
+const METADATA_REFRESH_MS: u64 = 5_000;
+
+/// What the promises rest on; settings of the client must leave it alone.
+const OWN_SETTINGS: [&str; 17] = [
+    "acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "delivery.timeout.ms",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "message.timeout.ms",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "request.required.acks",
+    "session.timeout.ms",
+    "transactional.id",
+];
+
+/// Why settings of Kafka cannot be used; never shows a value, which may be a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(String);
+
+/// Where Kafka is, and how to talk to it.
+#[derive(Clone)]
+pub struct ClientSettings {
+    config: ClientConfig,
+}
+
+impl ClientSettings {
+    /// Reads the settings and does no I/O. `table` is passed on to librdkafka as it stands.
+    ///
+    /// # Errors
+    /// Names the setting that cannot be used.
+    pub fn new(servers: &str, table: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", servers)
+            .set("client.id", "coffee-rt")
+            .set("socket.nagle.disable", "true")
+            .set("socket.keepalive.enable", "true")
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MAX_MS.to_string())
+            .set("topic.metadata.refresh.interval.ms", METADATA_REFRESH_MS.to_string())
+            .set("log.connection.close", "false")
+            .set_log_level(RDKafkaLogLevel::Info);
+        for (name, value) in table {
+            if OWN_SETTINGS.contains(&name.as_str()) {
+                return Err(SettingsError(format!(
+                    "kafka.client.{name} is set by the node itself: its promises rest on it"
+                )));
+            }
+            config.set(name, value);
+        }
+        match config.create_native_config() {
+            Ok(_) => Ok(Self { config }),
+            Err(KafkaError::ClientConfig(_, reason, name, _)) => {
+                Err(SettingsError(format!("kafka.client.{name} cannot be used: {reason}")))
+            }
+            Err(error) => Err(SettingsError(format!("kafka.client cannot be used: {error}"))),
+        }
+    }
+
+    /// A client's configuration, to which its own settings are added.
+    pub(super) fn config(&self) -> ClientConfig {
+        self.config.clone()
+    }
+}
+
+/// What librdkafka says by itself goes to the node's log.
+pub(super) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+/// Connections that come and go are what the log watch reports, once.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(facility, message, "kafka");
+        }
+        _ => tracing::debug!(facility, message, "kafka"),
+    }
+}
+
+/// Why Kafka did not do what it was asked.
+pub(super) fn away(error: &KafkaError) -> LogError {
+    let reason = match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => {
+            "no broker can be reached".to_owned()
+        }
+        Some(code) => code.to_string(),
+        None => error.to_string(),
+    };
+    LogError::Away(reason)
+}
+
+/// Runs what blocks, off the threads of the actors.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(LogError::Away(format!("its thread ended: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(name: &str, value: &str) -> Result<ClientSettings, SettingsError> {
+        let table = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        ClientSettings::new("127.0.0.1:9092", &table)
+    }
+
+    #[test]
+    fn what_the_promises_rest_on_cannot_be_set() {
+        for name in OWN_SETTINGS {
+            let error = settings(name, "1").err().unwrap().to_string();
+            assert!(error.starts_with(&format!("kafka.client.{name} is set by")), "{error}");
+        }
+        assert!(OWN_SETTINGS.is_sorted());
+    }
+
+    #[test]
+    fn a_bad_setting_is_named_without_its_value() {
+        for (name, value) in [("no.such.setting", "s3cret"), ("socket.timeout.ms", "s3cret")] {
+            let error = settings(name, value).err().unwrap().to_string();
+            assert!(error.contains(&format!("kafka.client.{name}")), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        assert!(settings("sasl.password", "s3cret").is_ok());
+    }
+}

@@ -1,0 +1,197 @@
+//! The topic as a log: appends, and a node's rounds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use coffee_rt_actors::domain::{Menu, Order};
+use coffee_rt_actors::log_watch::ROUND_LIMIT;
+use coffee_rt_actors::ports::{LogError, LogStatus, OrderLog, Partition, PartitionLag, PartitionedLog};
+use parking_lot::Mutex;
+use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::watch;
+
+use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
+use super::membership::Membership;
+use super::partition::KafkaPartition;
+use super::producer::{Outgoing, Producer};
+use super::record::number;
+use super::topics::{Topics, metadata, partitions};
+use super::{DEAD_LETTERS, TOPIC};
+
+/// A round asks several questions, of which the first that is not answered ends it.
+const _: () = assert!(ANSWER_TIMEOUT.as_millis() < ROUND_LIMIT.as_millis());
+
+/// What a node does with the topic.
+#[derive(Clone, Debug)]
+pub struct KafkaLogSettings {
+    /// What can be ordered.
+    pub menu: Menu,
+    /// Partitions of a topic that is made because it is missing.
+    pub partitions: i32,
+    /// Records that may wait to be stored; further ones are refused.
+    pub backlog_limit: u64,
+}
+
+/// The topic of orders, as one node sees it.
+pub struct KafkaLog {
+    client: ClientSettings,
+    settings: KafkaLogSettings,
+    producer: Producer,
+    dead_letters: Arc<Producer>,
+    membership: Arc<Membership>,
+    topics: Topics,
+    has_topics: AtomicBool,
+    /// As of the last round.
+    backlog: AtomicU64,
+    known_partitions: Mutex<Vec<i32>>,
+}
+
+impl KafkaLog {
+    /// Does no I/O: a Kafka that is absent is tried again by each call.
+    #[must_use]
+    pub fn new(client: ClientSettings, settings: KafkaLogSettings) -> Self {
+        Self {
+            producer: Producer::new(client.clone()),
+            dead_letters: Arc::new(Producer::new(client.clone())),
+            membership: Arc::new(Membership::new(client.clone())),
+            topics: Topics::new(client.clone()),
+            client,
+            settings,
+            has_topics: AtomicBool::new(false),
+            backlog: AtomicU64::new(0),
+            known_partitions: Mutex::default(),
+        }
+    }
+
+    async fn make_topics(&self) -> Result<(), LogError> {
+        if !self.has_topics.load(Ordering::Relaxed) {
+            self.topics.make_missing(self.settings.partitions).await?;
+            self.has_topics.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// How far the store is behind, and how many dead letters there are.
+    async fn figures(&self) -> Result<(Vec<PartitionLag>, u64), LogError> {
+        let (admin, membership) = (self.topics.admin()?, self.membership.clone());
+        let asked = blocking(move || {
+            let client = admin.inner();
+            let ends = |topic: &str, partition| {
+                let ends = client.fetch_watermarks(topic, partition, ANSWER_TIMEOUT);
+                ends.map_err(|error| away(&error))
+            };
+            let found = partitions(&metadata(client, TOPIC)?, TOPIC);
+            let stored = committed(&membership, &found)?;
+            let mut lags = Vec::with_capacity(found.len());
+            for (partition, stored) in found.into_iter().zip(stored) {
+                let (oldest, next) = ends(TOPIC, partition)?;
+                lags.push(PartitionLag {
+                    partition,
+                    records: number(next - stored.unwrap_or(oldest).max(oldest)),
+                });
+            }
+            let mut letters = 0;
+            for partition in partitions(&metadata(client, DEAD_LETTERS)?, DEAD_LETTERS) {
+                let (oldest, next) = ends(DEAD_LETTERS, partition)?;
+                letters += number(next - oldest);
+            }
+            Ok((lags, letters))
+        });
+        asked.await
+    }
+
+    /// Reports partitions that were added, or a topic that is gone and is to be made again.
+    fn compare_partitions(&self, lags: &[PartitionLag]) {
+        let found: Vec<_> = lags.iter().map(|lag| lag.partition).collect();
+        if found.is_empty() {
+            self.has_topics.store(false, Ordering::Relaxed);
+        }
+        let mut known = self.known_partitions.lock();
+        if !known.is_empty() && *known != found {
+            tracing::warn!(
+                before = known.len(),
+                now = found.len(),
+                "the topic has other partitions now"
+            );
+        }
+        *known = found;
+    }
+}
+
+/// How far the group was told that each partition is stored. Blocks.
+fn committed(membership: &Membership, partitions: &[i32]) -> Result<Vec<Option<i64>>, LogError> {
+    let mut asked = TopicPartitionList::new();
+    for partition in partitions {
+        asked.add_partition(TOPIC, *partition);
+    }
+    let told = membership.with_consumer(|group| group.committed_offsets(asked, ANSWER_TIMEOUT))?;
+    let offset = |partition: &i32| match told.find_partition(TOPIC, *partition)?.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    };
+    Ok(partitions.iter().map(offset).collect())
+}
+
+#[async_trait]
+impl OrderLog for KafkaLog {
+    async fn append(&self, orders: &[Arc<Order>]) -> Result<(), LogError> {
+        if self.backlog.load(Ordering::Relaxed) >= self.settings.backlog_limit {
+            return Err(LogError::Full);
+        }
+        let records = orders.iter().map(|order| Outgoing {
+            key: Some(order.store.as_bytes().to_vec()),
+            value: order.to_record(),
+            headers: None,
+        });
+        self.producer.send(TOPIC, records.collect()).await
+    }
+
+    async fn keep(&self) -> Result<LogStatus, LogError> {
+        self.make_topics().await?;
+        self.membership.join()?;
+        self.membership.tell_stored();
+        let (lags, dead_letters) = self.figures().await?;
+        self.compare_partitions(&lags);
+        let backlog = lags.iter().map(|lag| lag.records).sum();
+        self.backlog.store(backlog, Ordering::Relaxed);
+        Ok(LogStatus {
+            backlog,
+            backlog_limit: self.settings.backlog_limit,
+            lag: Some(backlog),
+            pending: 0,
+            own_pending: Vec::new(),
+            claimed: 0,
+            partitions: lags,
+            dead_letters,
+            durability: self.topics.durability().await,
+        })
+    }
+
+    async fn leave(&self) -> Result<(), LogError> {
+        let membership = self.membership.clone();
+        blocking(move || {
+            membership.leave();
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl PartitionedLog for KafkaLog {
+    fn assigned(&self) -> watch::Receiver<Arc<[i32]>> {
+        self.membership.assigned()
+    }
+
+    fn partition(&self, partition: i32) -> Arc<dyn Partition> {
+        Arc::new(KafkaPartition {
+            settings: self.client.clone(),
+            menu: self.settings.menu.clone(),
+            number: partition,
+            dead_letters: self.dead_letters.clone(),
+            membership: self.membership.clone(),
+            begun: Mutex::default(),
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! This node among those of the consumer group: which partitions are its own.
+//!
+//! The group's client reads no records: it is told of an assignment, and tells it on. Its thread calls it often enough
+//! that the group believes this node to be alive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use coffee_rt_actors::ports::LogError;
+use parking_lot::Mutex;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::watch;
+
+use super::client::{self, ClientSettings, away};
+use super::{GROUP, TOPIC};
+
+/// A node that is silent for longer loses its partitions.
+pub const SESSION_TIMEOUT_MS: u64 = 6_000;
+const HEARTBEAT_INTERVAL_MS: u64 = 1_500;
+const _: () = assert!(3 * HEARTBEAT_INTERVAL_MS < SESSION_TIMEOUT_MS);
+/// How long the group's thread waits for something to happen before it looks whether it is to end.
+const POLL: Duration = Duration::from_millis(100);
+
+/// A place in the group, as long as there is a member.
+pub(super) struct Membership {
+    settings: ClientSettings,
+    assigned: Arc<watch::Sender<Arc<[i32]>>>,
+    member: Mutex<Option<Member>>,
+    /// How far the partitions are stored, where the group has not been told.
+    stored: Mutex<BTreeMap<i32, i64>>,
+}
+
+struct Member {
+    consumer: Arc<BaseConsumer<Assignments>>,
+    leaving: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Membership {
+    pub(super) fn new(settings: ClientSettings) -> Self {
+        Self {
+            settings,
+            assigned: Arc::new(watch::Sender::new(Arc::from([]))),
+            member: Mutex::default(),
+            stored: Mutex::default(),
+        }
+    }
+
+    pub(super) fn assigned(&self) -> watch::Receiver<Arc<[i32]>> {
+        self.assigned.subscribe()
+    }
+
+    /// Joins the group, unless this node is in it.
+    pub(super) fn join(&self) -> Result<(), LogError> {
+        let mut member = self.member.lock();
+        if member.as_ref().is_some_and(|member| !member.thread.is_finished()) {
+            return Ok(());
+        }
+        *member = None;
+        *member = Some(self.new_member().map_err(|error| away(&error))?);
+        Ok(())
+    }
+
+    fn new_member(&self) -> KafkaResult<Member> {
+        let mut config = self.settings.config();
+        config
+            .set("group.id", GROUP)
+            .set("group.protocol", "classic")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", SESSION_TIMEOUT_MS.to_string())
+            .set("heartbeat.interval.ms", HEARTBEAT_INTERVAL_MS.to_string())
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false");
+        let context = Assignments(self.assigned.clone());
+        let consumer = Arc::new(BaseConsumer::from_config_and_context(&config, context)?);
+        consumer.subscribe(&[TOPIC])?;
+        let leaving = Arc::new(AtomicBool::new(false));
+        let (polled, until, assigned) = (consumer.clone(), leaving.clone(), self.assigned.clone());
+        let thread = std::thread::Builder::new()
+            .name("kafka-group".to_owned())
+            .spawn(move || {
+                take_part(&polled, &until);
+                set(&assigned, BTreeSet::new());
+                // Without its last user it says goodbye to the group, which takes a moment.
+                drop(polled);
+            });
+        let thread = thread.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
+        Ok(Member {
+            consumer,
+            leaving,
+            thread,
+        })
+    }
+
+    /// Notes how far a partition is stored, for those who watch the group.
+    pub(super) fn stored(&self, partition: i32, next_offset: i64) {
+        self.stored.lock().insert(partition, next_offset);
+    }
+
+    /// Tells the group what was noted. What is lost on the way is told with the next.
+    pub(super) fn tell_stored(&self) {
+        let stored = std::mem::take(&mut *self.stored.lock());
+        let own = self.assigned.borrow().clone();
+        let mut offsets = TopicPartitionList::new();
+        for (partition, next_offset) in stored.into_iter().filter(|(partition, _)| own.contains(partition)) {
+            let _ = offsets.add_partition_offset(TOPIC, partition, Offset::Offset(next_offset));
+        }
+        if let Some(member) = self.member.lock().as_ref().filter(|_| offsets.count() > 0)
+            && let Err(error) = member.consumer.commit(&offsets, CommitMode::Async)
+        {
+            tracing::debug!(%error, "the group was not told what is stored");
+        }
+    }
+
+    /// Asks this node's client of the group.
+    pub(super) fn with_consumer<T>(
+        &self,
+        ask: impl FnOnce(&BaseConsumer<Assignments>) -> KafkaResult<T>,
+    ) -> Result<T, LogError> {
+        let consumer = self.member.lock().as_ref().map(|member| member.consumer.clone());
+        let consumer = consumer.ok_or_else(|| LogError::Away("not in the group".to_owned()))?;
+        ask(&consumer).map_err(|error| away(&error))
+    }
+
+    /// Leaves the group, so that others get this node's partitions at once. Blocks until the group knows.
+    pub(super) fn leave(&self) {
+        self.tell_stored();
+        let member = self.member.lock().take();
+        if let Some(Member {
+            consumer,
+            leaving,
+            thread,
+        }) = member
+        {
+            leaving.store(true, Ordering::Relaxed);
+            drop(consumer);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        if let Some(member) = self.member.lock().take() {
+            member.leaving.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Calls the group's client until it fails for good, or is to leave.
+fn take_part(consumer: &BaseConsumer<Assignments>, leaving: &AtomicBool) {
+    while !leaving.load(Ordering::Relaxed) {
+        match consumer.poll(POLL) {
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                tracing::warn!(%code, "left the group by force, joining again");
+                return;
+            }
+            Some(Err(error)) => tracing::debug!(%error, "kafka group"),
+            // Nothing is assigned to this client, so nothing arrives.
+            Some(Ok(_)) | None => {}
+        }
+    }
+}
+
+fn set(assigned: &watch::Sender<Arc<[i32]>>, partitions: BTreeSet<i32>) {
+    assigned.send_if_modified(|now| {
+        let changed = !partitions.iter().eq(now.iter());
+        *now = partitions.into_iter().collect();
+        changed
+    });
+}
+
+/// Hears of assignments.
+pub(super) struct Assignments(Arc<watch::Sender<Arc<[i32]>>>);
+
+impl ClientContext for Assignments {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka group");
+    }
+}
+
+impl ConsumerContext for Assignments {
+    /// The partitions are read by clients of their own, from where the store is: this one takes none of them.
+    fn rebalance(&self, group: &BaseConsumer<Self>, what: RDKafkaRespErr, changed: &mut TopicPartitionList) {
+        let changed: BTreeSet<i32> = changed
+            .elements()
+            .iter()
+            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
+            .collect();
+        let mut own: BTreeSet<i32> = self.0.borrow().iter().copied().collect();
+        let none = TopicPartitionList::new();
+        let done = if what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            tracing::info!(partitions = ?changed, "the group gives partitions to this node");
+            own.extend(&changed);
+            set(&self.0, own);
+            group.incremental_assign(&none)
+        } else {
+            tracing::info!(partitions = ?changed, lost = group.assignment_lost(), "the group takes partitions away");
+            own.retain(|partition| !changed.contains(partition));
+            set(&self.0, own);
+            group.incremental_unassign(&none)
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "the group's assignment was not answered");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Orders through Kafka: a topic whose partitions are shared out among the nodes of one consumer group.
+//!
+//! Where a partition's reader goes on is kept in the store and moves with the orders. The group only says which node
+//! reads which partition, and its committed offsets only follow, for those who watch the topic.
+
+mod client;
+mod log;
+mod membership;
+mod partition;
+mod producer;
+mod record;
+mod topics;
+
+pub use client::{ClientSettings, SettingsError};
+pub use log::{KafkaLog, KafkaLogSettings};
+pub use membership::SESSION_TIMEOUT_MS;
+
+/// The topic of orders; their key is the store.
+pub const TOPIC: &str = "orders";
+/// The topic of what could not be stored.
+pub const DEAD_LETTERS: &str = "orders.dead-letter";
+/// The consumer group of all nodes.
+pub const GROUP: &str = "order-workers";

@@ -1,0 +1,296 @@
+//! One partition: each time it is begun, a client of its own reads it from the store's position on. So nothing that an
+//! earlier client still brings can be taken for what comes next.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use coffee_rt_actors::domain::{Menu, Position};
+use coffee_rt_actors::ports::{Beginning, LogError, Partition, PartitionStream, PoisonRecord, Record};
+use parking_lot::Mutex;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::Notify;
+
+use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
+use super::membership::Membership;
+use super::producer::{Outgoing, Producer};
+use super::record::{number, record};
+use super::{DEAD_LETTERS, GROUP, TOPIC};
+use crate::adapters::within;
+
+/// How long a reading waits for records.
+const WAIT: Duration = Duration::from_millis(100);
+/// Bytes that a client reads ahead of what is asked for.
+const READ_AHEAD_KIB: u64 = 4 * 1024;
+/// How long a broker may wait for more before it answers: fewer, larger answers cost less.
+const FETCH_WAIT_MS: u64 = 10;
+/// Bytes for which it does not wait.
+const FETCH_MIN_BYTES: u64 = 64 * 1024;
+
+/// A partition as this node reads it.
+pub(super) struct KafkaPartition {
+    pub(super) settings: ClientSettings,
+    pub(super) menu: Menu,
+    pub(super) number: i32,
+    pub(super) dead_letters: Arc<Producer>,
+    pub(super) membership: Arc<Membership>,
+    /// Ends the stream begun last.
+    pub(super) begun: Mutex<Option<Arc<AtomicBool>>>,
+}
+
+#[async_trait]
+impl Partition for KafkaPartition {
+    async fn begin(&self, position: Option<Position>) -> Result<(Beginning, Arc<dyn PartitionStream>), LogError> {
+        let ended = Arc::new(AtomicBool::new(false));
+        if let Some(earlier) = self.begun.lock().replace(ended.clone()) {
+            earlier.store(true, Ordering::Release);
+        }
+        let (start, stream) = self.open(position, ended.clone()).await?;
+        if let Some(before) = start.check {
+            let same = within(ANSWER_TIMEOUT, "read the record before", stream.is_behind(before));
+            if !same.await? {
+                let (_, stream) = self.open(None, ended).await?;
+                return Ok((Beginning::Anew, Arc::new(stream)));
+            }
+        }
+        Ok((start.beginning, Arc::new(stream)))
+    }
+
+    async fn bury(&self, poison: &[PoisonRecord]) -> Result<(), LogError> {
+        self.dead_letters
+            .send(DEAD_LETTERS, poison.iter().map(letter).collect())
+            .await
+    }
+
+    fn stored(&self, next_offset: i64) {
+        self.membership.stored(self.number, next_offset);
+    }
+}
+
+impl KafkaPartition {
+    async fn open(&self, position: Option<Position>, ended: Arc<AtomicBool>) -> Result<(Start, KafkaStream), LogError> {
+        let (settings, partition, menu) = (self.settings.clone(), self.number, self.menu.clone());
+        blocking(move || {
+            let stream = KafkaStream::new(&settings, menu, ended)?;
+            let watermarks = stream.client.inner().fetch_watermarks(TOPIC, partition, ANSWER_TIMEOUT);
+            let start = Start::at(position, watermarks.map_err(|error| away(&error))?);
+            stream.begin(partition, start.from)?;
+            Ok((start, stream))
+        })
+        .await
+    }
+}
+
+/// Where reading begins, and what that means.
+#[derive(Debug, PartialEq, Eq)]
+struct Start {
+    beginning: Beginning,
+    from: i64,
+    /// Where it begins one record before this position, to see whether it is still the same partition.
+    check: Option<Position>,
+}
+
+impl Start {
+    /// By the oldest offset of the partition and the one that comes next.
+    fn at(position: Option<Position>, (oldest, next): (i64, i64)) -> Self {
+        let start = |beginning, from| Self {
+            beginning,
+            from,
+            check: None,
+        };
+        match position {
+            None => start(Beginning::Oldest, oldest),
+            Some(position) if position.next_offset > next => start(Beginning::Anew, oldest),
+            Some(position) if position.next_offset < oldest => {
+                let records = number(oldest - position.next_offset);
+                start(Beginning::Gap { records }, oldest)
+            }
+            Some(position) if position.mark != 0 && position.next_offset > oldest => Self {
+                check: Some(position),
+                ..start(Beginning::Continues, position.next_offset - 1)
+            },
+            Some(position) => start(Beginning::Continues, position.next_offset),
+        }
+    }
+}
+
+/// A client that is closed off the threads of the actors, for that takes a while.
+struct Client(Option<BaseConsumer<Quiet>>);
+
+impl Client {
+    fn new(settings: &ClientSettings) -> Result<Self, LogError> {
+        let mut config = settings.config();
+        config
+            .set("group.id", GROUP)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            // A position that is gone is not to be replaced by another one in silence.
+            .set("auto.offset.reset", "error")
+            .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
+            .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
+            .set("fetch.min.bytes", FETCH_MIN_BYTES.to_string())
+            .set("fetch.error.backoff.ms", "100");
+        let consumer = BaseConsumer::from_config_and_context(&config, Quiet);
+        Ok(Self(Some(consumer.map_err(|error| away(&error))?)))
+    }
+
+    fn inner(&self) -> &BaseConsumer<Quiet> {
+        self.0.as_ref().expect("only the end takes it")
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let consumer = self.0.take();
+        std::thread::spawn(move || drop(consumer));
+    }
+}
+
+struct KafkaStream {
+    client: Client,
+    menu: Menu,
+    arrived: Arc<Notify>,
+    /// Whether a later stream was begun.
+    ended: Arc<AtomicBool>,
+    /// What was read to see where the stream is, and is part of it.
+    first: Mutex<Option<Record>>,
+}
+
+impl KafkaStream {
+    fn new(settings: &ClientSettings, menu: Menu, ended: Arc<AtomicBool>) -> Result<Self, LogError> {
+        let mut client = Client::new(settings)?;
+        let arrived = Arc::new(Notify::new());
+        let notified = arrived.clone();
+        if let Some(consumer) = client.0.as_mut() {
+            consumer.set_nonempty_callback(move || notified.notify_one());
+        }
+        Ok(Self {
+            client,
+            menu,
+            arrived,
+            ended,
+            first: Mutex::default(),
+        })
+    }
+
+    fn begin(&self, partition: i32, from: i64) -> Result<(), LogError> {
+        let mut place = TopicPartitionList::new();
+        let added = place.add_partition_offset(TOPIC, partition, Offset::Offset(from));
+        let assigned = added.and_then(|()| self.client.inner().assign(&place));
+        assigned.map_err(|error| away(&error))
+    }
+
+    /// Whether the stream, begun one record before a position, is the one that the position was taken in.
+    async fn is_behind(&self, position: Position) -> Result<bool, LogError> {
+        loop {
+            if let Some(found) = self.take(1)?.pop() {
+                if found.next.next_offset > position.next_offset {
+                    // The record before is gone, as when the topic keeps only the last one of each key.
+                    *self.first.lock() = Some(found);
+                    return Ok(true);
+                }
+                return Ok(found.next == position);
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// What has arrived, at most so many.
+    fn take(&self, limit: usize) -> Result<Vec<Record>, LogError> {
+        let mut records: Vec<_> = self.first.lock().take().into_iter().collect();
+        while records.len() < limit {
+            match self.client.inner().poll(Duration::ZERO) {
+                Some(Ok(message)) => records.push(record(&message, &self.menu)),
+                Some(Err(error)) if is_passing(&error) => tracing::debug!(%error, "kafka partition"),
+                // What arrived before is not lost: the next stream begins where the store is.
+                Some(Err(error)) => return Err(away(&error)),
+                None => break,
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// Whether the client goes on by itself.
+fn is_passing(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    !matches!(error, KafkaError::MessageConsumptionFatal(_))
+        && !matches!(
+            code,
+            Some(
+                RDKafkaErrorCode::AutoOffsetReset
+                    | RDKafkaErrorCode::OffsetOutOfRange
+                    | RDKafkaErrorCode::UnknownPartition
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::UnknownTopicOrPartition
+            )
+        )
+}
+
+#[async_trait]
+impl PartitionStream for KafkaStream {
+    async fn next(&self, limit: usize) -> Result<Vec<Record>, LogError> {
+        let mut records = self.take(limit)?;
+        if records.is_empty() && tokio::time::timeout(WAIT, self.arrived.notified()).await.is_ok() {
+            records = self.take(limit)?;
+        }
+        if self.ended.load(Ordering::Acquire) {
+            return Err(LogError::Away("a later reading of the partition was begun".to_owned()));
+        }
+        Ok(records)
+    }
+}
+
+/// A record as it goes to the dead letters.
+fn letter(poison: &PoisonRecord) -> Outgoing {
+    let header = |key, value| Header { key, value };
+    let (partition, offset) = (poison.id.0.to_string(), poison.id.1.to_string());
+    let headers = OwnedHeaders::new_with_capacity(5)
+        .insert(header("reason", Some(poison.reason.name())))
+        .insert(header("detail", Some(poison.detail.as_str())))
+        .insert(header("topic", Some(TOPIC)))
+        .insert(header("partition", Some(partition.as_str())))
+        .insert(header("offset", Some(offset.as_str())));
+    Outgoing {
+        key: poison.key.clone(),
+        value: poison.value.clone(),
+        headers: Some(headers),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(next_offset: i64, mark: i64) -> Option<Position> {
+        Some(Position { next_offset, mark })
+    }
+
+    #[test]
+    fn reading_begins_where_the_store_is_or_says_why_not() {
+        for (position, watermarks, beginning, from, checks) in [
+            (None, (0, 0), Beginning::Oldest, 0, false),
+            (None, (7, 9), Beginning::Oldest, 7, false),
+            (at(5, 1), (0, 9), Beginning::Continues, 4, true),
+            (at(9, 1), (0, 9), Beginning::Continues, 8, true),
+            (at(5, 0), (0, 9), Beginning::Continues, 5, false),
+            (at(5, 1), (5, 9), Beginning::Continues, 5, false),
+            (at(5, 1), (6, 9), Beginning::Gap { records: 1 }, 6, false),
+            (at(10, 1), (0, 9), Beginning::Anew, 0, false),
+            (at(5, 1), (0, 0), Beginning::Anew, 0, false),
+            (at(0, 0), (0, 0), Beginning::Continues, 0, false),
+        ] {
+            let start = Start {
+                beginning,
+                from,
+                check: position.filter(|_| checks),
+            };
+            assert_eq!(Start::at(position, watermarks), start, "{position:?} {watermarks:?}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The producer: records in groups, each group safe on all in-sync replicas when its sender hears of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use coffee_rt_actors::ports::LogError;
+use parking_lot::Mutex;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use tokio::sync::Notify;
+
+use super::client::{self, ClientSettings, away};
+
+/// How long a record may take to be safe; longer, and it is not known whether it is.
+pub const DELIVERY_TIMEOUT_MS: u64 = 4_000;
+/// librdkafka should give up before its caller does.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(DELIVERY_TIMEOUT_MS + 1_000);
+/// Records that may be under way in one producer: several groups of dead letters beside one of orders.
+const MAX_RECORDS_UNDER_WAY: usize = 20_000;
+
+/// A record that is to be sent.
+pub(super) struct Outgoing {
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Vec<u8>,
+    pub(super) headers: Option<OwnedHeaders>,
+}
+
+/// Sends records; made when it is needed, and thrown away when it has failed for good.
+pub(super) struct Producer {
+    settings: ClientSettings,
+    current: Mutex<Option<Arc<Deliverer>>>,
+}
+
+type Deliverer = ThreadedProducer<Deliveries>;
+
+impl Producer {
+    pub(super) fn new(settings: ClientSettings) -> Self {
+        Self {
+            settings,
+            current: Mutex::default(),
+        }
+    }
+
+    /// Sends records, and waits until all of them are safe. After an error some may be.
+    pub(super) async fn send(&self, topic: &str, records: Vec<Outgoing>) -> Result<(), LogError> {
+        let producer = self.current()?;
+        let group = Arc::new(Group::of(records.len()));
+        for record in &records {
+            let mut sent = BaseRecord::with_opaque_to(topic, group.clone()).payload(&record.value);
+            if let Some(key) = &record.key {
+                sent = sent.key(key);
+            }
+            sent.headers.clone_from(&record.headers);
+            if let Err((error, _)) = producer.send(sent) {
+                group.ended(Some(error));
+            }
+        }
+        let delivered = tokio::time::timeout(ANSWER_TIMEOUT, group.wait()).await;
+        let result = delivered.unwrap_or_else(|_| {
+            let reason = format!("no answer within {ANSWER_TIMEOUT:?}");
+            Err(LogError::Away(reason))
+        });
+        if result.is_err() {
+            self.throw_away_if_fatal(&producer);
+        }
+        result
+    }
+
+    fn current(&self) -> Result<Arc<Deliverer>, LogError> {
+        let mut current = self.current.lock();
+        if let Some(producer) = current.as_ref() {
+            return Ok(producer.clone());
+        }
+        let mut config = self.settings.config();
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("message.timeout.ms", DELIVERY_TIMEOUT_MS.to_string())
+            .set("queue.buffering.max.messages", MAX_RECORDS_UNDER_WAY.to_string())
+            // Groups arrive together, so nothing is gained by waiting for more.
+            .set("queue.buffering.max.ms", "0")
+            .set("partitioner", "murmur2_random");
+        for (name, value) in [("compression.type", "lz4"), ("sticky.partitioning.linger.ms", "0")] {
+            if config.get(name).is_none() {
+                config.set(name, value);
+            }
+        }
+        let made = Deliverer::from_config_and_context(&config, Deliveries).map_err(|error| away(&error))?;
+        Ok(current.insert(Arc::new(made)).clone())
+    }
+
+    /// An idempotent producer that cannot keep its promise any more refuses everything: the next group gets another one.
+    fn throw_away_if_fatal(&self, producer: &Arc<Deliverer>) {
+        let Some((code, reason)) = producer.client().fatal_error() else {
+            return;
+        };
+        let mut current = self.current.lock();
+        if current.as_ref().is_some_and(|now| Arc::ptr_eq(now, producer)) {
+            tracing::warn!(%code, reason, "the producer failed for good, making another one");
+            let fatal = current.take();
+            // Its end waits for its thread.
+            std::thread::spawn(move || drop(fatal));
+        }
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        let last = self.current.lock().take();
+        std::thread::spawn(move || drop(last));
+    }
+}
+
+/// Records that were sent together.
+struct Group {
+    under_way: AtomicUsize,
+    failure: Mutex<Option<KafkaError>>,
+    all_ended: Notify,
+}
+
+impl Group {
+    fn of(records: usize) -> Self {
+        Self {
+            under_way: AtomicUsize::new(records),
+            failure: Mutex::default(),
+            all_ended: Notify::new(),
+        }
+    }
+
+    /// One of them is safe, or is not.
+    fn ended(&self, failure: Option<KafkaError>) {
+        if let Some(failure) = failure {
+            self.failure.lock().get_or_insert(failure);
+        }
+        if self.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.all_ended.notify_one();
+        }
+    }
+
+    async fn wait(&self) -> Result<(), LogError> {
+        while self.under_way.load(Ordering::Acquire) > 0 {
+            self.all_ended.notified().await;
+        }
+        match self.failure.lock().take() {
+            Some(error) => Err(away(&error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tells groups what became of their records.
+struct Deliveries;
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka producer");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Arc<Group>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, group: Self::DeliveryOpaque) {
+        group.ended(result.as_ref().err().map(|(error, _)| error.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_is_safe_when_all_of_it_is() {
+        let group = Group::of(2);
+        group.ended(None);
+        let waiting = tokio::time::timeout(Duration::from_millis(1), group.wait());
+        assert!(waiting.await.is_err());
+        group.ended(None);
+        assert_eq!(group.wait().await, Ok(()));
+        assert_eq!(Group::of(0).wait().await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn one_failure_fails_its_group() {
+        let group = Group::of(2);
+        group.ended(Some(KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut)));
+        group.ended(None);
+        assert!(matches!(group.wait().await, Err(LogError::Away(_))));
+    }
+}

@@ -1,0 +1,161 @@
+//! The topics: made where they are missing, and what they promise.
+
+use std::time::{Duration, Instant};
+
+use coffee_rt_actors::ports::{Durability, LogError};
+use parking_lot::Mutex;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::Client;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::metadata::Metadata;
+
+use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
+use super::{DEAD_LETTERS, TOPIC};
+
+/// How old the knowledge of the topic's settings may be.
+const SETTINGS_AGE: Duration = Duration::from_secs(30);
+/// How long the controller may take to make a topic.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The administrator's view of the topics.
+pub(super) struct Topics {
+    settings: ClientSettings,
+    admin: Mutex<Option<std::sync::Arc<AdminClient<Quiet>>>>,
+    durability: Mutex<Option<(Instant, Durability)>>,
+}
+
+impl Topics {
+    pub(super) fn new(settings: ClientSettings) -> Self {
+        Self {
+            settings,
+            admin: Mutex::default(),
+            durability: Mutex::default(),
+        }
+    }
+
+    pub(super) fn admin(&self) -> Result<std::sync::Arc<AdminClient<Quiet>>, LogError> {
+        let mut admin = self.admin.lock();
+        if let Some(admin) = admin.as_ref() {
+            return Ok(admin.clone());
+        }
+        let made = AdminClient::from_config_and_context(&self.settings.config(), Quiet);
+        Ok(admin
+            .insert(std::sync::Arc::new(made.map_err(|error| away(&error))?))
+            .clone())
+    }
+
+    /// The numbers of a topic's partitions; none where there is no such topic.
+    pub(super) async fn partitions(&self, topic: &'static str) -> Result<Vec<i32>, LogError> {
+        let admin = self.admin()?;
+        blocking(move || Ok(partitions(&metadata(admin.inner(), topic)?, topic))).await
+    }
+
+    /// Makes the topics that are missing, with as many replicas as Kafka thinks right.
+    pub(super) async fn make_missing(&self, partitions: i32) -> Result<(), LogError> {
+        for (topic, partitions) in [(TOPIC, partitions), (DEAD_LETTERS, 1)] {
+            if !self.partitions(topic).await?.is_empty() {
+                continue;
+            }
+            let wanted = [NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))];
+            let options = AdminOptions::new().operation_timeout(Some(CREATE_TIMEOUT));
+            let made = self.admin()?.create_topics(&wanted, &options).await;
+            match made.map_err(|error| away(&error))?.into_iter().next() {
+                Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {}
+                Some(Err((_, code))) => {
+                    return Err(LogError::Away(format!("the topic {topic} could not be made: {code}")));
+                }
+                _ => tracing::info!(topic, partitions, "made a topic"),
+            }
+        }
+        Ok(())
+    }
+
+    /// What an acknowledgement of the topic of orders means.
+    pub(super) async fn durability(&self) -> Durability {
+        let known = *self.durability.lock();
+        if let Some((_, durability)) = known.filter(|(read, _)| read.elapsed() < SETTINGS_AGE) {
+            return durability;
+        }
+        // Where settings may not be read, as in managed ones, what is known stays unknown.
+        let durability = self.ask_durability().await.unwrap_or(Durability::Unknown);
+        *self.durability.lock() = Some((Instant::now(), durability));
+        durability
+    }
+
+    async fn ask_durability(&self) -> Result<Durability, LogError> {
+        let admin = self.admin()?;
+        let options = AdminOptions::new().request_timeout(Some(ANSWER_TIMEOUT));
+        let asked = [ResourceSpecifier::Topic(TOPIC)];
+        let answer = admin.describe_configs(&asked, &options).await;
+        let settings = answer.map_err(|error| away(&error))?.into_iter().next();
+        let Some(Ok(settings)) = settings else {
+            return Ok(Durability::Unknown);
+        };
+        let setting = |name: &str| settings.get(name).and_then(|entry| entry.value.clone());
+        let replicas = blocking(move || Ok(fewest_replicas(&metadata(admin.inner(), TOPIC)?))).await?;
+        Ok(durability(
+            replicas,
+            setting("min.insync.replicas").as_deref(),
+            setting("flush.messages").as_deref(),
+        ))
+    }
+}
+
+/// Asks for a topic. Blocks.
+pub(super) fn metadata(client: &Client<Quiet>, topic: &str) -> Result<Metadata, LogError> {
+    let answer = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT);
+    answer.map_err(|error| away(&error))
+}
+
+/// The partitions of a topic; none where there is no such topic.
+pub(super) fn partitions(metadata: &Metadata, topic: &str) -> Vec<i32> {
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let partitions = found.map(|found| found.partitions().iter().map(|partition| partition.id()));
+    let mut partitions: Vec<_> = partitions.into_iter().flatten().collect();
+    partitions.sort_unstable();
+    partitions
+}
+
+fn fewest_replicas(metadata: &Metadata) -> usize {
+    let topics = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    topics
+        .map(|partition| partition.replicas().len())
+        .min()
+        .unwrap_or_default()
+}
+
+/// What replicas, `min.insync.replicas` and `flush.messages` promise.
+fn durability(replicas: usize, min_insync: Option<&str>, flush_messages: Option<&str>) -> Durability {
+    if flush_messages == Some("1") {
+        return Durability::OnDisk;
+    }
+    match min_insync.and_then(|number| number.parse::<usize>().ok()) {
+        Some(at_least) if at_least >= 2 && replicas >= 2 => Durability::Replicated,
+        Some(_) => Durability::WhenFlushed,
+        None => Durability::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_is_worth_what_the_topic_is_set_to() {
+        for (replicas, min_insync, flush, worth) in [
+            (1, Some("1"), Some("9223372036854775807"), Durability::WhenFlushed),
+            (3, Some("1"), Some("9223372036854775807"), Durability::WhenFlushed),
+            (1, Some("2"), None, Durability::WhenFlushed),
+            (3, Some("2"), Some("9223372036854775807"), Durability::Replicated),
+            (1, Some("1"), Some("1"), Durability::OnDisk),
+            (3, None, None, Durability::Unknown),
+        ] {
+            assert_eq!(
+                durability(replicas, min_insync, flush),
+                worth,
+                "{replicas} {min_insync:?}"
+            );
+        }
+    }
+}

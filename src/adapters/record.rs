@@ -1,0 +1,27 @@
+//! Orders as they stand in logs, whatever the log is.
+
+use coffee_rt_actors::domain::{Menu, Order, OrderError};
+use coffee_rt_actors::ports::PoisonReason;
+use uuid::Uuid;
+
+/// The longest record that is read as an order.
+pub const MAX_RECORD_BYTES: usize = 64 * 1024;
+
+/// Reads an order out of a log; `minted` is its `message_id` where its producer gave none.
+///
+/// # Errors
+/// Why it is none, and in words.
+pub(crate) fn read(record: &[u8], minted: Uuid, menu: &Menu) -> Result<Order, (PoisonReason, String)> {
+    if record.len() > MAX_RECORD_BYTES {
+        let detail = format!("it is larger than {MAX_RECORD_BYTES} bytes");
+        return Err((PoisonReason::Unreadable, detail));
+    }
+    Order::from_record(record, minted, menu).map_err(|error| (reason(&error), error.to_string()))
+}
+
+const fn reason(error: &OrderError) -> PoisonReason {
+    match error {
+        OrderError::Malformed(_) => PoisonReason::Unreadable,
+        OrderError::Invalid(_) => PoisonReason::Invalid,
+    }
+}
