@@ -5,7 +5,7 @@
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
-test: ## everything: formatting, lints, shell checks, all tests against a private PostgreSQL and Redis
+test: ## everything: formatting, lints, shell checks, all tests against a private PostgreSQL, Redis and Kafka
 	@deploy/local/test.sh
 
 lint: ## formatting, clippy, shell checks

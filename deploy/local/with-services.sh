@@ -28,5 +28,5 @@ trap 'exit 129' HUP
 "$services" up "${names[@]}" --home "$home"
 eval "$("$services" env --home "$home")"
 # Tests choose their own servers; a node that one of them starts must not find ours by accident.
-unset DATABASE_URL REDIS_URL
+unset DATABASE_URL REDIS_URL KAFKA_BOOTSTRAP_SERVERS
 "$@"
