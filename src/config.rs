@@ -131,9 +131,13 @@ pub struct V2Config {
 }
 
 /// The version that goes through Kafka.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct V3Config {
+    /// The topic of orders; that of dead letters has `.dead-letter` behind it. A database belongs to one topic.
+    pub topic: String,
+    /// The consumer group that all nodes of the topic share.
+    pub group: String,
     /// Partitions of a topic that is made because it is missing.
     pub partitions: i32,
     /// Orders in the topic that may wait to be stored; further ones are answered 503.
@@ -180,6 +184,8 @@ impl Default for Config {
                 backlog_orders: crate::tree::DEFAULT_BACKLOG_ORDERS,
             },
             v3: V3Config {
+                topic: "orders".to_owned(),
+                group: "order-workers".to_owned(),
                 partitions: 4,
                 backlog_orders: crate::tree::DEFAULT_TOPIC_BACKLOG_ORDERS,
             },
@@ -353,6 +359,13 @@ impl Config {
                 }
             }
         }
+        if !is_topic_name(&self.v3.topic) {
+            let rule = format!("v3.topic must be 1 to {MAX_TOPIC_BYTES} letters, digits, dots, dashes and underscores");
+            return Err(ConfigError(rule));
+        }
+        if self.v3.group.is_empty() {
+            return Err(ConfigError("v3.group must not be empty".to_owned()));
+        }
         let kafka = crate::stores::kafka_client(self);
         kafka.map(drop).map_err(|error| ConfigError(error.to_string()))
     }
@@ -392,6 +405,15 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// The longest name of a topic: Kafka allows 249 bytes, of which the topic of dead letters needs some.
+const MAX_TOPIC_BYTES: usize = 200;
+
+/// Whether Kafka takes it as a topic's name.
+fn is_topic_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=MAX_TOPIC_BYTES).contains(&name.len()) && name.bytes().all(allowed) && !matches!(name, "." | "..")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderStore, SharedLog, StoreError};
 
-use crate::adapters::kafka::{ClientSettings, KafkaLog, KafkaLogSettings, SettingsError};
+use crate::adapters::kafka::{ClientSettings, KafkaLog, KafkaLogSettings, Names, SettingsError};
 use crate::adapters::postgres::{PostgresBus, PostgresStore, database_name};
 use crate::adapters::redis::{DeadLetters, RedisBus, RedisCache, RedisStream, UrlError};
 use crate::adapters::sqlite::SqliteStore;
@@ -80,7 +80,8 @@ pub fn kafka_client(config: &Config) -> Result<Option<ClientSettings>, SettingsE
     let Some(servers) = &config.kafka_bootstrap_servers else {
         return Ok(None);
     };
-    ClientSettings::new(servers, &config.kafka.client.reveal()).map(Some)
+    let names = Names::new(&config.v3.topic, &config.v3.group);
+    ClientSettings::new(servers, names, &config.kafka.client.reveal()).map(Some)
 }
 
 /// Where other readers find the metrics, where there is a Redis.

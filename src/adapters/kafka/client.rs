@@ -1,6 +1,7 @@
 //! How clients of Kafka are set up, and what their errors mean.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use coffee_rt_actors::ports::LogError;
@@ -43,10 +44,34 @@ const OWN_SETTINGS: [&str; 17] = [
 #[error("{0}")]
 pub struct SettingsError(String);
 
+/// What is shared by the nodes of one installation, and by no other one of the same Kafka.
+#[derive(Debug)]
+pub struct Names {
+    /// The topic of orders; their key is the store.
+    pub topic: String,
+    /// The topic of what could not be stored.
+    pub dead_letters: String,
+    /// The consumer group of all nodes.
+    pub group: String,
+}
+
+impl Names {
+    /// The names around a topic of orders.
+    #[must_use]
+    pub fn new(topic: &str, group: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            dead_letters: format!("{topic}.dead-letter"),
+            group: group.to_owned(),
+        }
+    }
+}
+
 /// Where Kafka is, and how to talk to it.
 #[derive(Clone)]
 pub struct ClientSettings {
     config: ClientConfig,
+    pub(super) names: Arc<Names>,
 }
 
 impl ClientSettings {
@@ -54,7 +79,7 @@ impl ClientSettings {
     ///
     /// # Errors
     /// Names the setting that cannot be used.
-    pub fn new(servers: &str, table: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+    pub fn new(servers: &str, names: Names, table: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", servers)
@@ -75,7 +100,10 @@ impl ClientSettings {
             config.set(name, value);
         }
         match config.create_native_config() {
-            Ok(_) => Ok(Self { config }),
+            Ok(_) => Ok(Self {
+                config,
+                names: Arc::new(names),
+            }),
             Err(KafkaError::ClientConfig(_, reason, name, _)) => {
                 Err(SettingsError(format!("kafka.client.{name} cannot be used: {reason}")))
             }
@@ -142,7 +170,7 @@ mod tests {
 
     fn settings(name: &str, value: &str) -> Result<ClientSettings, SettingsError> {
         let table = BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        ClientSettings::new("127.0.0.1:9092", &table)
+        ClientSettings::new("127.0.0.1:9092", Names::new("orders", "order-workers"), &table)
     }
 
     #[test]

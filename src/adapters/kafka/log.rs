@@ -18,7 +18,6 @@ use super::partition::KafkaPartition;
 use super::producer::{Outgoing, Producer};
 use super::record::number;
 use super::topics::{Topics, metadata, partitions};
-use super::{DEAD_LETTERS, TOPIC};
 
 /// A round asks several questions, of which the first that is not answered ends it.
 const _: () = assert!(ANSWER_TIMEOUT.as_millis() < ROUND_LIMIT.as_millis());
@@ -76,25 +75,26 @@ impl KafkaLog {
     /// How far the store is behind, and how many dead letters there are.
     async fn figures(&self) -> Result<(Vec<PartitionLag>, u64), LogError> {
         let (admin, membership) = (self.topics.admin()?, self.membership.clone());
+        let names = self.client.names.clone();
         let asked = blocking(move || {
             let client = admin.inner();
             let ends = |topic: &str, partition| {
                 let ends = client.fetch_watermarks(topic, partition, ANSWER_TIMEOUT);
                 ends.map_err(|error| away(&error))
             };
-            let found = partitions(&metadata(client, TOPIC)?, TOPIC);
-            let stored = committed(&membership, &found)?;
+            let found = partitions(&metadata(client, &names.topic)?, &names.topic);
+            let stored = committed(&membership, &names.topic, &found)?;
             let mut lags = Vec::with_capacity(found.len());
             for (partition, stored) in found.into_iter().zip(stored) {
-                let (oldest, next) = ends(TOPIC, partition)?;
+                let (oldest, next) = ends(&names.topic, partition)?;
                 lags.push(PartitionLag {
                     partition,
                     records: number(next - stored.unwrap_or(oldest).max(oldest)),
                 });
             }
             let mut letters = 0;
-            for partition in partitions(&metadata(client, DEAD_LETTERS)?, DEAD_LETTERS) {
-                let (oldest, next) = ends(DEAD_LETTERS, partition)?;
+            for partition in partitions(&metadata(client, &names.dead_letters)?, &names.dead_letters) {
+                let (oldest, next) = ends(&names.dead_letters, partition)?;
                 letters += number(next - oldest);
             }
             Ok((lags, letters))
@@ -121,13 +121,13 @@ impl KafkaLog {
 }
 
 /// How far the group was told that each partition is stored. Blocks.
-fn committed(membership: &Membership, partitions: &[i32]) -> Result<Vec<Option<i64>>, LogError> {
+fn committed(membership: &Membership, topic: &str, partitions: &[i32]) -> Result<Vec<Option<i64>>, LogError> {
     let mut asked = TopicPartitionList::new();
     for partition in partitions {
-        asked.add_partition(TOPIC, *partition);
+        asked.add_partition(topic, *partition);
     }
     let told = membership.with_consumer(|group| group.committed_offsets(asked, ANSWER_TIMEOUT))?;
-    let offset = |partition: &i32| match told.find_partition(TOPIC, *partition)?.offset() {
+    let offset = |partition: &i32| match told.find_partition(topic, *partition)?.offset() {
         Offset::Offset(offset) => Some(offset),
         _ => None,
     };
@@ -145,7 +145,7 @@ impl OrderLog for KafkaLog {
             value: order.to_record(),
             headers: None,
         });
-        self.producer.send(TOPIC, records.collect()).await
+        self.producer.send(&self.client.names.topic, records.collect()).await
     }
 
     async fn keep(&self) -> Result<LogStatus, LogError> {

@@ -20,7 +20,6 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 
 use super::client::{self, ClientSettings, away};
-use super::{GROUP, TOPIC};
 
 /// A node that is silent for longer loses its partitions.
 pub const SESSION_TIMEOUT_MS: u64 = 6_000;
@@ -72,7 +71,7 @@ impl Membership {
     fn new_member(&self) -> KafkaResult<Member> {
         let mut config = self.settings.config();
         config
-            .set("group.id", GROUP)
+            .set("group.id", &self.settings.names.group)
             .set("group.protocol", "classic")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", SESSION_TIMEOUT_MS.to_string())
@@ -81,7 +80,7 @@ impl Membership {
             .set("enable.auto.offset.store", "false");
         let context = Assignments(self.assigned.clone());
         let consumer = Arc::new(BaseConsumer::from_config_and_context(&config, context)?);
-        consumer.subscribe(&[TOPIC])?;
+        consumer.subscribe(&[&self.settings.names.topic])?;
         let leaving = Arc::new(AtomicBool::new(false));
         let (polled, until, assigned) = (consumer.clone(), leaving.clone(), self.assigned.clone());
         let thread = std::thread::Builder::new()
@@ -111,7 +110,7 @@ impl Membership {
         let own = self.assigned.borrow().clone();
         let mut offsets = TopicPartitionList::new();
         for (partition, next_offset) in stored.into_iter().filter(|(partition, _)| own.contains(partition)) {
-            let _ = offsets.add_partition_offset(TOPIC, partition, Offset::Offset(next_offset));
+            let _ = offsets.add_partition_offset(&self.settings.names.topic, partition, Offset::Offset(next_offset));
         }
         if let Some(member) = self.member.lock().as_ref().filter(|_| offsets.count() > 0)
             && let Err(error) = member.consumer.commit(&offsets, CommitMode::Async)

@@ -11,13 +11,6 @@ mod producer;
 mod record;
 mod topics;
 
-pub use client::{ClientSettings, SettingsError};
+pub use client::{ClientSettings, Names, SettingsError};
 pub use log::{KafkaLog, KafkaLogSettings};
 pub use membership::SESSION_TIMEOUT_MS;
-
-/// The topic of orders; their key is the store.
-pub const TOPIC: &str = "orders";
-/// The topic of what could not be stored.
-pub const DEAD_LETTERS: &str = "orders.dead-letter";
-/// The consumer group of all nodes.
-pub const GROUP: &str = "order-workers";

@@ -20,7 +20,6 @@ use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
 use super::membership::Membership;
 use super::producer::{Outgoing, Producer};
 use super::record::{number, record};
-use super::{DEAD_LETTERS, GROUP, TOPIC};
 use crate::adapters::within;
 
 /// How long a reading waits for records.
@@ -62,9 +61,9 @@ impl Partition for KafkaPartition {
     }
 
     async fn bury(&self, poison: &[PoisonRecord]) -> Result<(), LogError> {
-        self.dead_letters
-            .send(DEAD_LETTERS, poison.iter().map(letter).collect())
-            .await
+        let names = &self.settings.names;
+        let letters = poison.iter().map(|poison| letter(&names.topic, poison));
+        self.dead_letters.send(&names.dead_letters, letters.collect()).await
     }
 
     fn stored(&self, next_offset: i64) {
@@ -77,9 +76,12 @@ impl KafkaPartition {
         let (settings, partition, menu) = (self.settings.clone(), self.number, self.menu.clone());
         blocking(move || {
             let stream = KafkaStream::new(&settings, menu, ended)?;
-            let watermarks = stream.client.inner().fetch_watermarks(TOPIC, partition, ANSWER_TIMEOUT);
+            let watermarks = stream
+                .client
+                .inner()
+                .fetch_watermarks(&settings.names.topic, partition, ANSWER_TIMEOUT);
             let start = Start::at(position, watermarks.map_err(|error| away(&error))?);
-            stream.begin(partition, start.from)?;
+            stream.begin(&settings.names.topic, partition, start.from)?;
             Ok((start, stream))
         })
         .await
@@ -126,7 +128,7 @@ impl Client {
     fn new(settings: &ClientSettings) -> Result<Self, LogError> {
         let mut config = settings.config();
         config
-            .set("group.id", GROUP)
+            .set("group.id", &settings.names.group)
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             // A position that is gone is not to be replaced by another one in silence.
@@ -178,9 +180,9 @@ impl KafkaStream {
         })
     }
 
-    fn begin(&self, partition: i32, from: i64) -> Result<(), LogError> {
+    fn begin(&self, topic: &str, partition: i32, from: i64) -> Result<(), LogError> {
         let mut place = TopicPartitionList::new();
-        let added = place.add_partition_offset(TOPIC, partition, Offset::Offset(from));
+        let added = place.add_partition_offset(topic, partition, Offset::Offset(from));
         let assigned = added.and_then(|()| self.client.inner().assign(&place));
         assigned.map_err(|error| away(&error))
     }
@@ -247,13 +249,13 @@ impl PartitionStream for KafkaStream {
 }
 
 /// A record as it goes to the dead letters.
-fn letter(poison: &PoisonRecord) -> Outgoing {
+fn letter(topic: &str, poison: &PoisonRecord) -> Outgoing {
     let header = |key, value| Header { key, value };
     let (partition, offset) = (poison.id.0.to_string(), poison.id.1.to_string());
     let headers = OwnedHeaders::new_with_capacity(5)
         .insert(header("reason", Some(poison.reason.name())))
         .insert(header("detail", Some(poison.detail.as_str())))
-        .insert(header("topic", Some(TOPIC)))
+        .insert(header("topic", Some(topic)))
         .insert(header("partition", Some(partition.as_str())))
         .insert(header("offset", Some(offset.as_str())));
     Outgoing {

@@ -1,5 +1,6 @@
 //! The topics: made where they are missing, and what they promise.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use coffee_rt_actors::ports::{Durability, LogError};
@@ -11,7 +12,6 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
-use super::{DEAD_LETTERS, TOPIC};
 
 /// How old the knowledge of the topic's settings may be.
 const SETTINGS_AGE: Duration = Duration::from_secs(30);
@@ -21,7 +21,7 @@ const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The administrator's view of the topics.
 pub(super) struct Topics {
     settings: ClientSettings,
-    admin: Mutex<Option<std::sync::Arc<AdminClient<Quiet>>>>,
+    admin: Mutex<Option<Arc<AdminClient<Quiet>>>>,
     durability: Mutex<Option<(Instant, Durability)>>,
 }
 
@@ -34,26 +34,25 @@ impl Topics {
         }
     }
 
-    pub(super) fn admin(&self) -> Result<std::sync::Arc<AdminClient<Quiet>>, LogError> {
+    pub(super) fn admin(&self) -> Result<Arc<AdminClient<Quiet>>, LogError> {
         let mut admin = self.admin.lock();
         if let Some(admin) = admin.as_ref() {
             return Ok(admin.clone());
         }
         let made = AdminClient::from_config_and_context(&self.settings.config(), Quiet);
-        Ok(admin
-            .insert(std::sync::Arc::new(made.map_err(|error| away(&error))?))
-            .clone())
+        Ok(admin.insert(Arc::new(made.map_err(|error| away(&error))?)).clone())
     }
 
     /// The numbers of a topic's partitions; none where there is no such topic.
-    pub(super) async fn partitions(&self, topic: &'static str) -> Result<Vec<i32>, LogError> {
-        let admin = self.admin()?;
-        blocking(move || Ok(partitions(&metadata(admin.inner(), topic)?, topic))).await
+    pub(super) async fn partitions(&self, topic: &str) -> Result<Vec<i32>, LogError> {
+        let (admin, topic) = (self.admin()?, topic.to_owned());
+        blocking(move || Ok(partitions(&metadata(admin.inner(), &topic)?, &topic))).await
     }
 
     /// Makes the topics that are missing, with as many replicas as Kafka thinks right.
     pub(super) async fn make_missing(&self, partitions: i32) -> Result<(), LogError> {
-        for (topic, partitions) in [(TOPIC, partitions), (DEAD_LETTERS, 1)] {
+        let names = &self.settings.names;
+        for (topic, partitions) in [(&names.topic, partitions), (&names.dead_letters, 1)] {
             if !self.partitions(topic).await?.is_empty() {
                 continue;
             }
@@ -84,16 +83,16 @@ impl Topics {
     }
 
     async fn ask_durability(&self) -> Result<Durability, LogError> {
-        let admin = self.admin()?;
+        let (admin, names) = (self.admin()?, self.settings.names.clone());
         let options = AdminOptions::new().request_timeout(Some(ANSWER_TIMEOUT));
-        let asked = [ResourceSpecifier::Topic(TOPIC)];
+        let asked = [ResourceSpecifier::Topic(&names.topic)];
         let answer = admin.describe_configs(&asked, &options).await;
         let settings = answer.map_err(|error| away(&error))?.into_iter().next();
         let Some(Ok(settings)) = settings else {
             return Ok(Durability::Unknown);
         };
         let setting = |name: &str| settings.get(name).and_then(|entry| entry.value.clone());
-        let replicas = blocking(move || Ok(fewest_replicas(&metadata(admin.inner(), TOPIC)?))).await?;
+        let replicas = blocking(move || Ok(fewest_replicas(&metadata(admin.inner(), &names.topic)?))).await?;
         Ok(durability(
             replicas,
             setting("min.insync.replicas").as_deref(),
