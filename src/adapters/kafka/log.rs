@@ -8,8 +8,6 @@ use coffee_rt_actors::domain::{Menu, Order};
 use coffee_rt_actors::log_watch::ROUND_LIMIT;
 use coffee_rt_actors::ports::{LogError, LogStatus, OrderLog, Partition, PartitionLag, PartitionedLog};
 use parking_lot::Mutex;
-use rdkafka::consumer::Consumer;
-use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
@@ -83,7 +81,7 @@ impl KafkaLog {
                 ends.map_err(|error| away(&error))
             };
             let found = partitions(&metadata(client, &names.topic)?, &names.topic);
-            let stored = committed(&membership, &names.topic, &found)?;
+            let stored = membership.compare_stored(&found)?;
             let mut lags = Vec::with_capacity(found.len());
             for (partition, stored) in found.into_iter().zip(stored) {
                 let (oldest, next) = ends(&names.topic, partition)?;
@@ -120,20 +118,6 @@ impl KafkaLog {
     }
 }
 
-/// How far the group was told that each partition is stored. Blocks.
-fn committed(membership: &Membership, topic: &str, partitions: &[i32]) -> Result<Vec<Option<i64>>, LogError> {
-    let mut asked = TopicPartitionList::new();
-    for partition in partitions {
-        asked.add_partition(topic, *partition);
-    }
-    let told = membership.with_consumer(|group| group.committed_offsets(asked, ANSWER_TIMEOUT))?;
-    let offset = |partition: &i32| match told.find_partition(topic, *partition)?.offset() {
-        Offset::Offset(offset) => Some(offset),
-        _ => None,
-    };
-    Ok(partitions.iter().map(offset).collect())
-}
-
 #[async_trait]
 impl OrderLog for KafkaLog {
     async fn append(&self, orders: &[Arc<Order>]) -> Result<(), LogError> {
@@ -151,7 +135,6 @@ impl OrderLog for KafkaLog {
     async fn keep(&self) -> Result<LogStatus, LogError> {
         self.make_topics().await?;
         self.membership.join()?;
-        self.membership.tell_stored();
         let (lags, dead_letters) = self.figures().await?;
         self.compare_partitions(&lags);
         let backlog = lags.iter().map(|lag| lag.records).sum();
