@@ -8,9 +8,12 @@ mod log;
 mod membership;
 mod partition;
 mod producer;
+mod reading;
 mod record;
+mod replay;
 mod topics;
 
 pub use client::{ClientSettings, Names, SettingsError};
 pub use log::{KafkaLog, KafkaLogSettings};
 pub use membership::SESSION_TIMEOUT_MS;
+pub use replay::{ReplayFrom, ReplayRange, group_members, replay_ranges};

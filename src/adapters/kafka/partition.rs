@@ -9,27 +9,21 @@ use async_trait::async_trait;
 use coffee_rt_actors::domain::{Menu, Position};
 use coffee_rt_actors::ports::{Beginning, LogError, Partition, PartitionStream, PoisonRecord, Record};
 use parking_lot::Mutex;
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::Notify;
 
-use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
+use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
 use super::membership::Membership;
 use super::producer::{Outgoing, Producer};
+use super::reading::Reading;
 use super::record::{number, record};
 use crate::adapters::within;
 
 /// How long a reading waits for records.
 const WAIT: Duration = Duration::from_millis(100);
-/// Bytes that a client reads ahead of what is asked for.
-const READ_AHEAD_KIB: u64 = 4 * 1024;
-/// How long a broker may wait for more before it answers: fewer, larger answers cost less.
-const FETCH_WAIT_MS: u64 = 10;
-/// Bytes for which it does not wait.
-const FETCH_MIN_BYTES: u64 = 64 * 1024;
 
 /// A partition as this node reads it.
 pub(super) struct KafkaPartition {
@@ -80,7 +74,6 @@ impl KafkaPartition {
             let stream = KafkaStream::new(&settings, menu, ended)?;
             let watermarks = stream
                 .client
-                .inner()
                 .fetch_watermarks(&settings.names.topic, partition, ANSWER_TIMEOUT);
             let start = Start::at(position, watermarks.map_err(|error| away(&error))?);
             stream.begin(&settings.names.topic, partition, start.from)?;
@@ -123,40 +116,8 @@ impl Start {
     }
 }
 
-/// A client that is closed off the threads of the actors, for that takes a while.
-struct Client(Option<BaseConsumer<Quiet>>);
-
-impl Client {
-    fn new(settings: &ClientSettings) -> Result<Self, LogError> {
-        let mut config = settings.config();
-        config
-            .set("group.id", &settings.names.group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // A position that is gone is not to be replaced by another one in silence.
-            .set("auto.offset.reset", "error")
-            .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
-            .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
-            .set("fetch.min.bytes", FETCH_MIN_BYTES.to_string())
-            .set("fetch.error.backoff.ms", "100");
-        let consumer = BaseConsumer::from_config_and_context(&config, Quiet);
-        Ok(Self(Some(consumer.map_err(|error| away(&error))?)))
-    }
-
-    fn inner(&self) -> &BaseConsumer<Quiet> {
-        self.0.as_ref().expect("only the end takes it")
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let consumer = self.0.take();
-        std::thread::spawn(move || drop(consumer));
-    }
-}
-
 struct KafkaStream {
-    client: Client,
+    client: Reading,
     menu: Menu,
     arrived: Arc<Notify>,
     /// Whether a later stream was begun.
@@ -167,12 +128,9 @@ struct KafkaStream {
 
 impl KafkaStream {
     fn new(settings: &ClientSettings, menu: Menu, ended: Arc<AtomicBool>) -> Result<Self, LogError> {
-        let mut client = Client::new(settings)?;
         let arrived = Arc::new(Notify::new());
         let notified = arrived.clone();
-        if let Some(consumer) = client.0.as_mut() {
-            consumer.set_nonempty_callback(move || notified.notify_one());
-        }
+        let client = Reading::new(settings, move || notified.notify_one())?;
         Ok(Self {
             client,
             menu,
@@ -185,7 +143,7 @@ impl KafkaStream {
     fn begin(&self, topic: &str, partition: i32, from: i64) -> Result<(), LogError> {
         let mut place = TopicPartitionList::new();
         let added = place.add_partition_offset(topic, partition, Offset::Offset(from));
-        let assigned = added.and_then(|()| self.client.inner().assign(&place));
+        let assigned = added.and_then(|()| self.client.assign(&place));
         assigned.map_err(|error| away(&error))
     }
 
@@ -208,7 +166,7 @@ impl KafkaStream {
     fn take(&self, limit: usize) -> Result<Vec<Record>, LogError> {
         let mut records: Vec<_> = self.first.lock().take().into_iter().collect();
         while records.len() < limit {
-            match self.client.inner().poll(Duration::ZERO) {
+            match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => records.push(record(&message, &self.menu)),
                 Some(Err(error)) if is_passing(&error) => tracing::debug!(%error, "kafka partition"),
                 // What arrived before is not lost: the next stream begins where the store is.
