@@ -60,6 +60,13 @@ async fn counting_conflicts_is_found(database: Database) {
     assert_found(&broken, "dashboard:");
 }
 
+/// The position in a partition is worth something only where it moves with the orders.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moving_the_position_before_the_commit_is_found() {
+    let broken = broken_in_scenario(&Database::kafka().await, "advance-before-commit").await;
+    assert_found(&broken, "records of partition");
+}
+
 /// While a lock holds up every commit, entries that wait for the next one must still be in the log when the node dies.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settling_entries_before_the_commit_is_found() {

@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// The server and its data.
 pub struct OwnService {
     home: tempfile::TempDir,
     /// As `deploy/local/services` calls it.
-    name: &'static str,
+    pub name: &'static str,
     /// What a node is given to find it.
     pub url: String,
 }
@@ -41,6 +44,21 @@ impl OwnService {
 
     pub async fn start(&self) {
         self.tell("start", true).await;
+    }
+
+    /// It hangs: connections stay, nothing is answered.
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// It goes on where it was.
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = std::fs::read_to_string(self.home.path().join(self.name).join("pid")).unwrap();
+        kill(Pid::from_raw(pid.trim().parse().unwrap()), signal).unwrap();
     }
 
     /// SIGKILL of the server and all its processes.
