@@ -25,7 +25,7 @@ use crate::partition_reader::PartitionReaderMsg;
 use crate::ports::{
     Claim, Delta, DeltaContent, Partition, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError,
 };
-use crate::supervision::{Address, Failure, Slot, Worker};
+use crate::supervision::{Address, Failure, Worker};
 use crate::telemetry::{BatchMetrics, ReadMetrics};
 use crate::ticket::{Consignment, Refusal, Ticket};
 
@@ -43,8 +43,8 @@ pub enum BatcherMsg<C> {
     Accept(C),
     /// Store these orders.
     AcceptAll(Vec<C>),
-    /// Claim the partition anew, and tell its reader where to begin.
-    Begin,
+    /// Claim the partition anew, and tell this reader where to begin.
+    Begin(Address<PartitionReaderMsg>),
     /// The claim it asked for.
     Claimed(Result<Claim, StoreError>),
     /// The commit it began has ended.
@@ -79,8 +79,6 @@ pub struct BatcherArgs {
 pub struct PartitionSide {
     /// Where poison is buried; outlives each generation.
     pub log: Arc<dyn Partition>,
-    /// The reader beside it.
-    pub reader: Slot<PartitionReaderMsg>,
     /// What it counts.
     pub metrics: ReadMetrics,
 }
@@ -90,6 +88,8 @@ pub struct Batcher<C: Consignment> {
     me: Address<BatcherMsg<C>>,
     args: BatcherArgs,
     claim: Option<Claim>,
+    /// The reader that asked last. Not one of a slot: it may hear of the claim before it is to be found there.
+    reader: Option<Address<PartitionReaderMsg>>,
     /// Whether a claim, a commit or a pause is under way: exactly one message will end it.
     busy: bool,
     waiting: Vec<C>,
@@ -110,6 +110,7 @@ impl<C: Consignment> Worker for Batcher<C> {
             me,
             args,
             claim: None,
+            reader: None,
             busy: false,
             waiting: Vec::new(),
             in_flight: None,
@@ -128,7 +129,11 @@ impl<C: Consignment> Worker for Batcher<C> {
         match message {
             BatcherMsg::Accept(consignment) => self.accept(consignment),
             BatcherMsg::AcceptAll(consignments) => consignments.into_iter().for_each(|one| self.accept(one)),
-            BatcherMsg::Begin => self.claim_anew |= self.claim.is_some(),
+            BatcherMsg::Begin(reader) => {
+                self.reader = Some(reader);
+                // A claim that is under way is as good as a new one.
+                self.claim_anew |= self.claim.is_some();
+            }
             BatcherMsg::Claimed(Ok(claim)) => self.claimed(claim),
             BatcherMsg::Claimed(Err(error)) => self.back_off(&error),
             BatcherMsg::Committed(Ok(receipt)) => self.committed(&receipt),
@@ -239,8 +244,9 @@ impl<C: Consignment> Batcher<C> {
         if self.in_flight.is_none() && self.waiting.is_empty() {
             self.store_answers();
         }
-        if let Some(partition) = &self.args.partition {
-            let _ = partition.reader.send(PartitionReaderMsg::Begin(claim));
+        // Where it is dead, the next one will ask.
+        if let Some(reader) = &self.reader {
+            let _ = reader.send(PartitionReaderMsg::Begin(claim));
         }
     }
 

@@ -109,7 +109,7 @@ impl Worker for PartitionReader {
 
 impl PartitionReader {
     fn ask_for_claim(&self) -> Result<(), Failure> {
-        let asked = self.args.batcher.send(BatcherMsg::Begin);
+        let asked = self.args.batcher.send(BatcherMsg::Begin(self.me.clone()));
         asked.map_err(|_| "the batcher is gone".into())
     }
 
