@@ -96,6 +96,8 @@ pub struct Batcher<C: Consignment> {
     in_flight: Option<InFlight<C>>,
     /// Whether the shard is to be claimed anew when nothing is under way, whatever its claim.
     claim_anew: bool,
+    /// Where the position was to be after a commit that failed, until it is seen there.
+    missed: Option<i64>,
     /// The most orders of the next batch: fewer while the one that the store refuses is looked for.
     batch_limit: usize,
     backoff: Backoff,
@@ -115,6 +117,7 @@ impl<C: Consignment> Worker for Batcher<C> {
             waiting: Vec::new(),
             in_flight: None,
             claim_anew: false,
+            missed: None,
             batch_limit: MAX_BATCH_ORDERS,
             backoff: Backoff::default(),
         };
@@ -221,8 +224,11 @@ impl<C: Consignment> Batcher<C> {
         }
     }
 
-    /// Gives up what was read of a partition: it will be read again.
+    /// Gives up what was read of a partition: it will be read again. Nothing more is to be read before that.
     fn throw_away(&mut self) {
+        if let Some(reader) = self.reader.as_ref().filter(|_| self.claim.is_some()) {
+            let _ = reader.send(PartitionReaderMsg::Halt);
+        }
         self.claim = None;
         self.in_flight = None;
         self.waiting.clear();
@@ -241,7 +247,8 @@ impl<C: Consignment> Batcher<C> {
         self.busy = false;
         self.claim = Some(claim);
         // A store that lets itself be claimed and then fails every commit is as good as away.
-        if self.in_flight.is_none() && self.waiting.is_empty() {
+        let reached = claim.position.map(|position| position.next_offset);
+        if self.in_flight.is_none() && self.waiting.is_empty() && reached >= self.missed {
             self.store_answers();
         }
         // Where it is dead, the next one will ask.
@@ -343,10 +350,12 @@ impl<C: Consignment> Batcher<C> {
                 self.pause();
             }
             StoreError::Away(_) => {
-                self.claim = None;
                 if self.args.partition.is_some() {
+                    let advance = self.in_flight.as_ref().and_then(|lost| lost.batch.advance());
+                    self.missed = advance.map(|advance| advance.to.next_offset);
                     self.throw_away();
                 }
+                self.claim = None;
                 self.back_off(&error);
             }
         }
@@ -402,6 +411,7 @@ impl<C: Consignment> Batcher<C> {
     }
 
     fn store_answers(&mut self) {
+        self.missed = None;
         self.backoff.answers();
         self.args.ready.store(true, Ordering::Relaxed);
     }
