@@ -9,6 +9,7 @@
 //! Beside a [`crate::partition_reader::PartitionReader`] the position in the partition moves with the orders. After every
 //! doubt what waits is thrown away, the shard is claimed anew, and the reader begins where the claim says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::domain::OrderBatch;
 use crate::drill;
 use crate::partition_reader::PartitionReaderMsg;
 use crate::ports::{
-    Claim, Delta, DeltaContent, Partition, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError,
+    Claim, Delta, DeltaContent, EntryId, Partition, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError,
 };
 use crate::supervision::{Address, Failure, Worker};
 use crate::telemetry::{BatchMetrics, ReadMetrics};
@@ -96,6 +97,8 @@ pub struct Batcher<C: Consignment> {
     in_flight: Option<InFlight<C>>,
     /// Whether the shard is to be claimed anew when nothing is under way, whatever its claim.
     claim_anew: bool,
+    /// Poison in hand that is in the dead letters already: the batch that it was buried for is tried in other shapes.
+    buried: BTreeSet<EntryId>,
     /// Where the position was to be after a commit that failed, until it is seen there.
     missed: Option<i64>,
     /// The most orders of the next batch: fewer while the one that the store refuses is looked for.
@@ -117,6 +120,7 @@ impl<C: Consignment> Worker for Batcher<C> {
             waiting: Vec::new(),
             in_flight: None,
             claim_anew: false,
+            buried: BTreeSet::new(),
             missed: None,
             batch_limit: MAX_BATCH_ORDERS,
             backoff: Backoff::default(),
@@ -232,6 +236,7 @@ impl<C: Consignment> Batcher<C> {
         self.claim = None;
         self.in_flight = None;
         self.waiting.clear();
+        self.buried.clear();
     }
 
     fn begin_claim(&mut self) {
@@ -265,7 +270,8 @@ impl<C: Consignment> Batcher<C> {
         }
         let (writer, me, batch) = (self.args.writer.clone(), self.me.clone(), in_flight.batch.clone());
         let burial = self.args.partition.as_ref().map(|side| side.log.clone());
-        let poison = in_flight.poison.clone();
+        let is_new = |poison: &&PoisonRecord| !self.buried.contains(&poison.id);
+        let poison: Vec<_> = in_flight.poison.iter().filter(is_new).cloned().collect();
         let timer = self.args.metrics.commit_seconds.start_timer();
         tokio::spawn(async move {
             let work = async {
@@ -305,8 +311,10 @@ impl<C: Consignment> Batcher<C> {
         });
         if let (Some(partition), Some(advance)) = (&self.args.partition, settled.batch.advance()) {
             partition.log.stored(advance.to.next_offset);
-            let buried = settled.poison.iter();
-            buried.for_each(|poison| partition.metrics.buried(poison.reason));
+            for poison in &settled.poison {
+                partition.metrics.buried(poison.reason);
+                self.buried.remove(&poison.id);
+            }
             return;
         }
         let mut undecided = Vec::new();
@@ -326,12 +334,18 @@ impl<C: Consignment> Batcher<C> {
 
     fn commit_failed(&mut self, error: StoreError) {
         match error {
+            // Where it refuses to move a position over what is buried, no order is to blame.
+            StoreError::Refused(reason) if self.moves_position_alone() => {
+                self.commit_failed(StoreError::Away(reason));
+            }
             StoreError::Refused(reason) => {
                 self.busy = false;
+                self.note_burials();
                 self.refused(&reason);
             }
             StoreError::KeysReused(keys) => {
                 self.busy = false;
+                self.note_burials();
                 self.condemn(
                     PoisonReason::KeyReused,
                     "another order was stored under its key",
@@ -359,6 +373,17 @@ impl<C: Consignment> Batcher<C> {
                 self.back_off(&error);
             }
         }
+    }
+
+    /// The store was asked, so the poison of this batch is buried.
+    fn note_burials(&mut self) {
+        let poison = self.in_flight.iter().flat_map(|in_flight| &in_flight.poison);
+        self.buried.extend(poison.map(|poison| poison.id));
+    }
+
+    fn moves_position_alone(&self) -> bool {
+        let batch = self.in_flight.as_ref().map(|in_flight| &in_flight.batch);
+        batch.is_some_and(|batch| batch.orders().is_empty() && batch.advance().is_some())
     }
 
     /// One bad order must not take the rest of its batch with it: halves are tried, until it stands alone.
