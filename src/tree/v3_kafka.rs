@@ -127,7 +127,6 @@ fn partition(log: &dyn PartitionedLog, storing: &V3Storing, number: i32) -> Supe
         metrics: storing.telemetry.batches(SOURCE),
         partition: Some(PartitionSide {
             log: partition.clone(),
-            reader: reader.clone(),
             metrics: metrics.clone(),
         }),
     };
