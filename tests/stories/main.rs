@@ -21,5 +21,6 @@ mod replay;
 mod shared_redis;
 mod slow_clients;
 mod support;
+mod three_brokers;
 mod three_nodes;
 mod two_nodes;

@@ -79,7 +79,7 @@ async fn nodes_without_a_fence_are_found() {
             until_shared_out(std::slice::from_ref(node), 4).await;
         }
         for _ in 0..BEFORE {
-            place(&first).await;
+            Requests::to(&first).place().await;
             tokio::time::sleep(BETWEEN).await;
         }
         eventually("all is stored", async || match database.assert_audit_clean() {
@@ -94,7 +94,7 @@ async fn nodes_without_a_fence_are_found() {
             if enough { Ok(()) } else { Err(format!("{read:?}")) }
         })
         .await;
-        let accounted = records(&database);
+        let accounted = database.records();
         println!("{drill:?}: {accounted} records accounted for, {BEFORE} in the topic");
         assert_eq!(accounted > BEFORE as u64, twice, "{drill:?}: {accounted}");
         assert!(accounted >= BEFORE as u64, "{drill:?}: {accounted}");
@@ -105,7 +105,7 @@ async fn nodes_without_a_fence_are_found() {
 async fn partitions_that_are_added_are_read() {
     let database = Database::kafka().await;
     let node = Node::start(&database).await;
-    place(&node).await;
+    Requests::to(&node).place().await;
     node.until_stored().await;
     database.topic().add_partitions(6).await;
     within(NOTICED, "the node has the new partitions", async || {
@@ -125,7 +125,7 @@ async fn records_that_were_removed_before_they_were_stored_are_told() {
     let database = Database::kafka().await;
     // The node makes the topic.
     let node = Node::start(&database).await;
-    place(&node).await;
+    Requests::to(&node).place().await;
     node.until_stored().await;
     node.stop().await;
     let topic = database.topic();
@@ -163,24 +163,11 @@ async fn a_topic_that_was_made_anew_is_noticed_and_read() {
     }
 }
 
-async fn place(node: &Node) {
-    let order = std::str::from_utf8(ORDER).unwrap();
-    let answer = Requests::to(node).post(Uuid::now_v7(), order).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-}
-
 fn record(message_id: Uuid) -> Vec<u8> {
     let order: Value = serde_json::from_slice(ORDER).unwrap();
     let mut record = order.as_object().unwrap().clone();
     record.insert("message_id".to_owned(), Value::String(message_id.to_string()));
     serde_json::to_vec(&record).unwrap()
-}
-
-fn records(database: &Database) -> u64 {
-    let (code, text) = database.command(&["audit", "--json"]);
-    assert_eq!(code, 0, "{text}");
-    let report: Value = serde_json::from_str(&text).unwrap();
-    report["records"].as_u64().unwrap()
 }
 
 async fn positions_lost(node: &Node) -> f64 {

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use coffee_rt_actors::domain::Instant;
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::support::wire::ORDER;
 use crate::support::{Database, Kafka, Node, Requests};
 
 /// Orders before and after a moment.
@@ -17,7 +15,7 @@ async fn a_lost_database_is_rebuilt_from_the_topic() {
     let database = Database::kafka().await;
     let node = Node::start(&database).await;
     for _ in 1..ORDERS {
-        place(&node).await;
+        Requests::to(&node).place().await;
     }
     refuses_beside(&node, &database).await;
     node.until_stored().await;
@@ -35,14 +33,14 @@ async fn a_lost_database_is_rebuilt_from_the_topic() {
     // Once more: every order is a repeated one.
     replay(&rebuilt, "beginning").await;
     assert_eq!(rebuilt.assert_audit_clean(), ORDERS as u64);
-    assert_eq!(records(&rebuilt), 2 * ORDERS as u64);
+    assert_eq!(rebuilt.records(), 2 * ORDERS as u64);
 
     // A node goes on from there.
     let node = Node::start(&rebuilt).await;
-    place(&node).await;
+    Requests::to(&node).place().await;
     node.until_stored().await;
     assert_eq!(rebuilt.assert_audit_clean(), 1 + ORDERS as u64);
-    assert_eq!(records(&rebuilt), 1 + 2 * ORDERS as u64);
+    assert_eq!(rebuilt.records(), 1 + 2 * ORDERS as u64);
     node.stop().await;
 }
 
@@ -51,14 +49,14 @@ async fn a_part_of_the_topic_can_be_read_again() {
     let database = Database::postgres().await.through_topic(Kafka::shared());
     let node = Node::start(&database).await;
     for _ in 0..ORDERS {
-        place(&node).await;
+        Requests::to(&node).place().await;
     }
     // Records have milliseconds.
     tokio::time::sleep(Duration::from_millis(20)).await;
     let moment = Instant::now();
     tokio::time::sleep(Duration::from_millis(20)).await;
     for _ in 0..ORDERS / 2 {
-        place(&node).await;
+        Requests::to(&node).place().await;
     }
     node.until_stored().await;
     node.stop().await;
@@ -70,13 +68,13 @@ async fn a_part_of_the_topic_can_be_read_again() {
         ("50".to_owned(), u64::try_from(beyond).unwrap()),
         ("2030-01-01T00:00:00Z".to_owned(), 0),
     ] {
-        let before = records(&database);
+        let before = database.records();
         assert_eq!(
             replay(&database, &from).await["records"].as_u64(),
             Some(again),
             "{from}"
         );
-        assert_eq!(records(&database) - before, again, "{from}");
+        assert_eq!(database.records() - before, again, "{from}");
         assert_eq!(database.assert_audit_clean(), total, "{from}");
     }
 }
@@ -95,18 +93,12 @@ async fn what_cannot_be_replayed_is_said() {
     assert_eq!(code, 4, "{text}");
 }
 
-async fn place(node: &Node) {
-    let order = std::str::from_utf8(ORDER).unwrap();
-    let answer = Requests::to(node).post(Uuid::now_v7(), order).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-}
-
 /// A node that runs would go on from where it is.
 async fn refuses_beside(node: &Node, database: &Database) {
     let (code, text) = replay_command(database, "beginning").await;
     assert_eq!(code, 4, "{text}");
     assert!(text.contains("stop the nodes that read the topic first"), "{text}");
-    place(node).await;
+    Requests::to(node).place().await;
 }
 
 async fn replay(database: &Database, from: &str) -> Value {
@@ -126,12 +118,4 @@ async fn replay_command(database: &Database, from: &str) -> (i32, String) {
     let url = database.direct_url().unwrap();
     let settings = [("DATABASE_URL", url), ("COFFEE_RT_LOG", "error")];
     database.run(&["replay", "--json", "--from", from], &settings).await
-}
-
-fn records(database: &Database) -> u64 {
-    let (code, text) = database.command(&["audit", "--json"]);
-    assert_eq!(code, 0, "{text}");
-    serde_json::from_str::<Value>(&text).unwrap()["records"]
-        .as_u64()
-        .unwrap()
 }

@@ -104,10 +104,10 @@ impl ClientSettings {
                 config,
                 names: Arc::new(names),
             }),
-            Err(KafkaError::ClientConfig(_, reason, name, _)) => {
-                Err(SettingsError(format!("kafka.client.{name} cannot be used: {reason}")))
+            Err(KafkaError::ClientConfig(_, reason, name, value)) => {
+                Err(SettingsError(unusable(&name, &value, &reason)))
             }
-            Err(error) => Err(SettingsError(format!("kafka.client cannot be used: {error}"))),
+            Err(_) => Err(SettingsError("kafka.client cannot be used as it stands".to_owned())),
         }
     }
 
@@ -115,6 +115,21 @@ impl ClientSettings {
     pub(super) fn config(&self) -> ClientConfig {
         self.config.clone()
     }
+}
+
+/// Why a setting cannot be used, without its value.
+fn unusable(name: &str, value: &str, reason: &str) -> String {
+    let reason = if value.is_empty() {
+        reason.to_owned()
+    } else {
+        reason.replace(value, "…")
+    };
+    let advice = if reason.contains("OpenSSL not available") {
+        "; build the node with --features kafka-tls"
+    } else {
+        ""
+    };
+    format!("kafka.client.{name} cannot be used: {reason}{advice}")
 }
 
 /// What librdkafka says by itself goes to the node's log.
@@ -190,5 +205,10 @@ mod tests {
             assert!(!error.contains("s3cret"), "{error}");
         }
         assert!(settings("sasl.password", "s3cret").is_ok());
+        #[cfg(not(feature = "kafka-tls"))]
+        {
+            let error = settings("security.protocol", "ssl").err().unwrap().to_string();
+            assert!(error.contains("--features kafka-tls"), "{error}");
+        }
     }
 }

@@ -184,11 +184,18 @@ impl Database {
 
     /// The audit must find no difference. Returns how many orders it counted.
     pub fn assert_audit_clean(&self) -> u64 {
+        self.audited("orders")
+    }
+
+    /// How many records of partitions a clean audit accounts for.
+    pub fn records(&self) -> u64 {
+        self.audited("records")
+    }
+
+    fn audited(&self, figure: &str) -> u64 {
         let (code, text) = self.command(&["audit", "--json"]);
         assert_eq!(code, 0, "{text}");
-        serde_json::from_str::<Value>(&text).unwrap()["orders"]
-            .as_u64()
-            .unwrap()
+        serde_json::from_str::<Value>(&text).unwrap()[figure].as_u64().unwrap()
     }
 
     /// Every record of the topic is accounted for in the store, and just once: nothing was read anew after it was stored.
