@@ -15,22 +15,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use self::in_flight::{InFlight, answer_of, unearned_delta};
+use self::partition::{bury, commit};
 use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS, unless_it_panics};
 use crate::deltas::Deltas;
-use crate::domain::OrderBatch;
 use crate::drill;
 use crate::partition_reader::PartitionReaderMsg;
-use crate::ports::{
-    Claim, Delta, DeltaContent, EntryId, Partition, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError,
-};
+use crate::ports::{Claim, Delta, DeltaContent, EntryId, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError};
 use crate::supervision::{Address, Failure, Worker};
-use crate::telemetry::{BatchMetrics, ReadMetrics};
+use crate::telemetry::BatchMetrics;
 use crate::ticket::{Consignment, Refusal, Ticket};
 
 mod in_flight;
+mod partition;
+
+pub use partition::PartitionSide;
 
 /// The most orders of one transaction.
 pub const MAX_BATCH_ORDERS: usize = 1_000;
@@ -73,15 +73,6 @@ pub struct BatcherArgs {
     pub metrics: BatchMetrics,
     /// What it stores, where that is a partition.
     pub partition: Option<PartitionSide>,
-}
-
-/// What the batcher of a partition needs of its log.
-#[derive(Clone)]
-pub struct PartitionSide {
-    /// Where poison is buried; outlives each generation.
-    pub log: Arc<dyn Partition>,
-    /// What it counts.
-    pub metrics: ReadMetrics,
 }
 
 /// Commits orders in groups.
@@ -194,12 +185,6 @@ impl<C: Consignment> Batcher<C> {
         }
     }
 
-    /// Whether it was read under the present claim, where that matters.
-    fn is_current(&self, consignment: &C) -> bool {
-        let epoch = self.claim.map(|claim| claim.epoch);
-        consignment.place().is_none_or(|place| Some(place.epoch) == epoch)
-    }
-
     /// Begins the next piece of work, if none is under way.
     fn proceed(&mut self) {
         if self.busy {
@@ -226,17 +211,6 @@ impl<C: Consignment> Batcher<C> {
             let orders = u32::try_from(in_flight.batch.orders().len()).unwrap_or(u32::MAX);
             self.args.metrics.batch_orders.observe(f64::from(orders));
         }
-    }
-
-    /// Gives up what was read of a partition: it will be read again. Nothing more is to be read before that.
-    fn throw_away(&mut self) {
-        if let Some(reader) = self.reader.as_ref().filter(|_| self.claim.is_some()) {
-            let _ = reader.send(PartitionReaderMsg::Halt);
-        }
-        self.claim = None;
-        self.in_flight = None;
-        self.waiting.clear();
-        self.buried.clear();
     }
 
     fn begin_claim(&mut self) {
@@ -375,17 +349,6 @@ impl<C: Consignment> Batcher<C> {
         }
     }
 
-    /// The store was asked, so the poison of this batch is buried.
-    fn note_burials(&mut self) {
-        let poison = self.in_flight.iter().flat_map(|in_flight| &in_flight.poison);
-        self.buried.extend(poison.map(|poison| poison.id));
-    }
-
-    fn moves_position_alone(&self) -> bool {
-        let batch = self.in_flight.as_ref().map(|in_flight| &in_flight.batch);
-        batch.is_some_and(|batch| batch.orders().is_empty() && batch.advance().is_some())
-    }
-
     /// One bad order must not take the rest of its batch with it: halves are tried, until it stands alone.
     fn refused(&mut self, reason: &str) {
         match self.in_flight.take() {
@@ -404,19 +367,6 @@ impl<C: Consignment> Batcher<C> {
                 self.batch_limit = MAX_BATCH_ORDERS;
             }
         }
-    }
-
-    /// Makes the position pass over orders of the batch, which is formed again.
-    fn condemn(&mut self, reason: PoisonReason, detail: &str, is_poison: impl Fn(Uuid) -> bool) {
-        let Some(mut in_flight) = self.in_flight.take() else {
-            return;
-        };
-        for one in &mut in_flight.waiting {
-            if one.order().is_some_and(|order| is_poison(order.message_id)) {
-                one.condemn(reason, detail);
-            }
-        }
-        self.waiting.splice(..0, in_flight.waiting);
     }
 
     /// Pauses before the store is tried again, and answers those who have waited long enough.
@@ -451,26 +401,4 @@ impl<C: Consignment> Batcher<C> {
         let refused = self.waiting.drain(..).map(|one| (one, Err(refusal.clone())));
         C::answer(refused.collect());
     }
-}
-
-/// Copies poison to the dead letters, before the position passes over it.
-async fn bury(partition: Option<&dyn Partition>, poison: &[PoisonRecord]) -> Result<(), StoreError> {
-    match partition {
-        Some(partition) if !poison.is_empty() => {
-            let buried = partition.bury(poison).await;
-            buried.map_err(|error| StoreError::Away(format!("dead letters: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn commit(writer: &dyn ShardWriter, claim: Claim, batch: Arc<OrderBatch>) -> Result<Receipt, StoreError> {
-    if batch.advance().is_none() || !drill::advance_before_commit() {
-        return writer.commit(claim, batch).await;
-    }
-    // The drill: what is under way when the node dies is passed over for ever.
-    let position = OrderBatch::default().with_advance(batch.advance());
-    writer.commit(claim, Arc::new(position)).await?;
-    let orders = OrderBatch::build(batch.orders().to_vec());
-    writer.commit(claim, Arc::new(orders)).await
 }
