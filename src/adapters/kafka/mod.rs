@@ -4,13 +4,19 @@
 //! reads which partition, and its committed offsets only follow, for those who watch the topic.
 
 mod client;
+mod dead_letters;
+mod lag;
+mod letter;
+mod letter_reader;
 mod log;
 mod membership;
 mod partition;
 mod producer;
 mod record;
 mod topics;
+mod unresolved;
 
 pub use client::{ClientSettings, Names, SettingsError};
+pub use dead_letters::KafkaDeadLetters;
 pub use log::{KafkaLog, KafkaLogSettings};
 pub use membership::SESSION_TIMEOUT_MS;

@@ -12,24 +12,18 @@ use parking_lot::Mutex;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::Notify;
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
+use super::letter::letter;
 use super::membership::Membership;
-use super::producer::{Outgoing, Producer};
+use super::producer::Producer;
 use super::record::{number, record};
 use crate::adapters::within;
 
 /// How long a reading waits for records.
 const WAIT: Duration = Duration::from_millis(100);
-/// Bytes that a client reads ahead of what is asked for.
-const READ_AHEAD_KIB: u64 = 4 * 1024;
-/// How long a broker may wait for more before it answers: fewer, larger answers cost less.
-const FETCH_WAIT_MS: u64 = 10;
-/// Bytes for which it does not wait.
-const FETCH_MIN_BYTES: u64 = 64 * 1024;
 
 /// A partition as this node reads it.
 pub(super) struct KafkaPartition {
@@ -126,17 +120,9 @@ struct Client(Option<BaseConsumer<Quiet>>);
 
 impl Client {
     fn new(settings: &ClientSettings) -> Result<Self, LogError> {
-        let mut config = settings.config();
-        config
-            .set("group.id", &settings.names.group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // A position that is gone is not to be replaced by another one in silence.
-            .set("auto.offset.reset", "error")
-            .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
-            .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
-            .set("fetch.min.bytes", FETCH_MIN_BYTES.to_string())
-            .set("fetch.error.backoff.ms", "100");
+        let mut config = settings.reading_config();
+        // A position that is gone is not to be replaced by another one in silence.
+        config.set("auto.offset.reset", "error");
         let consumer = BaseConsumer::from_config_and_context(&config, Quiet);
         Ok(Self(Some(consumer.map_err(|error| away(&error))?)))
     }
@@ -219,7 +205,7 @@ impl KafkaStream {
 }
 
 /// Whether the client goes on by itself.
-fn is_passing(error: &KafkaError) -> bool {
+pub(super) fn is_passing(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     !matches!(error, KafkaError::MessageConsumptionFatal(_))
         && !matches!(
@@ -245,23 +231,6 @@ impl PartitionStream for KafkaStream {
             return Err(LogError::Away("a later reading of the partition was begun".to_owned()));
         }
         Ok(records)
-    }
-}
-
-/// A record as it goes to the dead letters.
-fn letter(topic: &str, poison: &PoisonRecord) -> Outgoing {
-    let header = |key, value| Header { key, value };
-    let (partition, offset) = (poison.id.0.to_string(), poison.id.1.to_string());
-    let headers = OwnedHeaders::new_with_capacity(5)
-        .insert(header("reason", Some(poison.reason.name())))
-        .insert(header("detail", Some(poison.detail.as_str())))
-        .insert(header("topic", Some(topic)))
-        .insert(header("partition", Some(partition.as_str())))
-        .insert(header("offset", Some(offset.as_str())));
-    Outgoing {
-        key: poison.key.clone(),
-        value: poison.value.clone(),
-        headers: Some(headers),
     }
 }
 
