@@ -4,9 +4,10 @@
 //! v3                   one_for_one
 //! ├── log-watch        worker        place in the consumer group → partitions; lag, health
 //! ├── partitions       one_for_one   those that the group gives this node, as they come and go
-//! │   └── partition-…  rest_for_one  what the reader has in hand is in the batcher's hands
-//! │       ├── batcher  worker        records → transaction that moves the partition's position → deltas
-//! │       └── reader   worker        partition, from the position that the batcher's claim says → batcher
+//! │   ├── partition-0  rest_for_one  what the reader has in hand is in the batcher's hands
+//! │   │   ├── batcher  worker        records → transaction that moves the partition's position → deltas
+//! │   │   └── reader   worker        partition, from the position that the batcher's claim says → batcher
+//! │   └── partition-…  rest_for_one  … one for each partition
 //! ├── appender         worker        orders → topic → answers
 //! └── ingest           worker        orders → appender
 //! ```

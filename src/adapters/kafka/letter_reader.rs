@@ -12,8 +12,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away};
-use super::lag::{lags, watermarks};
+use super::client::{ClientSettings, Quiet, away};
+use super::lag::{committed, lags, watermarks};
 use super::letter::{LetterId, dead_letter, id_of, resolved_by};
 use super::partition::is_passing;
 use super::topics::{metadata, partitions};
@@ -117,9 +117,9 @@ impl LetterReader {
 
     /// How many orders of the topic of orders are not stored.
     pub(super) fn backlog(&self) -> Result<u64, LogError> {
-        let lags = lags(self.consumer.client(), &self.settings.names.topic, |asked| {
-            let told = self.consumer.committed_offsets(asked, ANSWER_TIMEOUT);
-            told.map_err(|error| away(&error))
+        let topic = &self.settings.names.topic;
+        let lags = lags(self.consumer.client(), topic, |partitions| {
+            committed(&self.consumer, topic, partitions).map_err(|error| away(&error))
         });
         Ok(lags?.iter().map(|lag| lag.records).sum())
     }

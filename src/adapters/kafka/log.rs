@@ -8,7 +8,6 @@ use coffee_rt_actors::domain::{Menu, Order};
 use coffee_rt_actors::log_watch::ROUND_LIMIT;
 use coffee_rt_actors::ports::{LogError, LogStatus, OrderLog, Partition, PartitionLag, PartitionedLog};
 use parking_lot::Mutex;
-use rdkafka::consumer::Consumer;
 use tokio::sync::watch;
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, blocking};
@@ -79,9 +78,7 @@ impl KafkaLog {
         let names = self.client.names.clone();
         let asked = blocking(move || {
             let client = admin.inner();
-            let lags = lags(client, &names.topic, |asked| {
-                membership.with_consumer(|group| group.committed_offsets(asked, ANSWER_TIMEOUT))
-            })?;
+            let lags = lags(client, &names.topic, |partitions| membership.compare_stored(partitions))?;
             let mut letters = 0;
             for partition in partitions(&metadata(client, &names.dead_letters)?, &names.dead_letters) {
                 let (oldest, next) = watermarks(client, &names.dead_letters, partition)?;
@@ -123,7 +120,6 @@ impl OrderLog for KafkaLog {
     async fn keep(&self) -> Result<LogStatus, LogError> {
         self.make_topics().await?;
         self.membership.join()?;
-        self.membership.tell_stored();
         let (lags, dead_letters) = self.figures().await?;
         self.compare_partitions(&lags);
         let backlog = lags.iter().map(|lag| lag.records).sum();

@@ -20,6 +20,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 
 use super::client::{self, ClientSettings, away};
+use super::lag::committed;
 
 /// A node that is silent for longer loses its partitions.
 pub const SESSION_TIMEOUT_MS: u64 = 6_000;
@@ -33,7 +34,7 @@ pub(super) struct Membership {
     settings: ClientSettings,
     assigned: Arc<watch::Sender<Arc<[i32]>>>,
     member: Mutex<Option<Member>>,
-    /// How far the partitions are stored, where the group has not been told.
+    /// How far this node's partitions are stored.
     stored: Mutex<BTreeMap<i32, i64>>,
 }
 
@@ -104,26 +105,36 @@ impl Membership {
         self.stored.lock().insert(partition, next_offset);
     }
 
-    /// Tells the group what was noted. What is lost on the way is told with the next.
-    pub(super) fn tell_stored(&self) {
-        let stored = std::mem::take(&mut *self.stored.lock());
+    /// How far each of these partitions is stored, as the group was told or this node knows better. What the group was
+    /// not told, or what was lost on the way, it is told. Blocks.
+    pub(super) fn compare_stored(&self, partitions: &[i32]) -> Result<Vec<Option<i64>>, LogError> {
+        let told = self.with_consumer(|group| committed(group, &self.settings.names.topic, partitions))?;
         let own = self.assigned.borrow().clone();
-        let mut offsets = TopicPartitionList::new();
-        for (partition, next_offset) in stored.into_iter().filter(|(partition, _)| own.contains(partition)) {
-            let _ = offsets.add_partition_offset(&self.settings.names.topic, partition, Offset::Offset(next_offset));
-        }
+        let mut stored = self.stored.lock();
+        stored.retain(|partition, _| own.contains(partition));
+        let mut untold = TopicPartitionList::new();
+        let compared = partitions.iter().zip(told).map(|(partition, told)| {
+            let known = stored.get(partition).copied();
+            if let Some(known) = known.filter(|_| known != told) {
+                let _ = untold.add_partition_offset(&self.settings.names.topic, *partition, Offset::Offset(known));
+            }
+            known.or(told)
+        });
+        let compared = compared.collect();
+        self.tell(&untold);
+        Ok(compared)
+    }
+
+    fn tell(&self, offsets: &TopicPartitionList) {
         if let Some(member) = self.member.lock().as_ref().filter(|_| offsets.count() > 0)
-            && let Err(error) = member.consumer.commit(&offsets, CommitMode::Async)
+            && let Err(error) = member.consumer.commit(offsets, CommitMode::Async)
         {
             tracing::debug!(%error, "the group was not told what is stored");
         }
     }
 
     /// Asks this node's client of the group.
-    pub(super) fn with_consumer<T>(
-        &self,
-        ask: impl FnOnce(&BaseConsumer<Assignments>) -> KafkaResult<T>,
-    ) -> Result<T, LogError> {
+    fn with_consumer<T>(&self, ask: impl FnOnce(&BaseConsumer<Assignments>) -> KafkaResult<T>) -> Result<T, LogError> {
         let consumer = self.member.lock().as_ref().map(|member| member.consumer.clone());
         let consumer = consumer.ok_or_else(|| LogError::Away("not in the group".to_owned()))?;
         ask(&consumer).map_err(|error| away(&error))
@@ -131,7 +142,9 @@ impl Membership {
 
     /// Leaves the group, so that others get this node's partitions at once. Blocks until the group knows.
     pub(super) fn leave(&self) {
-        self.tell_stored();
+        let own = self.assigned.borrow().clone();
+        // Nothing hangs on it: the positions are in the store.
+        let _ = self.compare_stored(&own);
         let member = self.member.lock().take();
         if let Some(Member {
             consumer,

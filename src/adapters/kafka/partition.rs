@@ -47,10 +47,12 @@ impl Partition for KafkaPartition {
         if let Some(before) = start.check {
             let same = within(ANSWER_TIMEOUT, "read the record before", stream.is_behind(before));
             if !same.await? {
-                let (_, stream) = self.open(None, ended).await?;
+                let (start, stream) = self.open(None, ended).await?;
+                self.stored(start.from);
                 return Ok((Beginning::Anew, Arc::new(stream)));
             }
         }
+        self.stored(start.check.map_or(start.from, |position| position.next_offset));
         Ok((start.beginning, Arc::new(stream)))
     }
 

@@ -5,6 +5,7 @@ mod store_support;
 
 mod books;
 mod held_commits;
+pub mod kafka;
 mod node;
 mod own_service;
 mod proxy;
@@ -19,6 +20,7 @@ use coffee_rt::load::{Arrivals, Options, Pace};
 
 pub use books::{Books, broken_promises, check_ledger, check_ledgers};
 pub use held_commits::HeldCommits;
+pub use kafka::Kafka;
 pub use node::{Database, Node};
 pub use own_service::OwnService;
 pub use proxy::Proxy;
@@ -47,12 +49,16 @@ macro_rules! on_both_engines {
 }
 pub(crate) use on_both_engines;
 
-/// Runs stories with orders that go through a Redis stream to PostgreSQL.
+/// Runs stories with orders that go through a Redis stream or a Kafka topic to PostgreSQL.
 macro_rules! through_a_log {
     ($($story:ident),+ $(,)?) => {
         mod redis {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() { super::$story(crate::support::Database::redis().await).await })+
+        }
+        mod kafka {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(crate::support::Database::kafka().await).await })+
         }
     };
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::store_support::PostgresDatabase;
-use super::{DEADLINE, OwnService, Requests, eventually};
+use super::{DEADLINE, Kafka, OwnService, Requests, eventually, kafka};
 
 /// Lines of its log that are kept to explain a failure.
 const LOG_LINES: usize = 200;
@@ -26,6 +26,7 @@ pub struct Database {
     folder: tempfile::TempDir,
     postgres: Option<PostgresDatabase>,
     redis: Option<OwnService>,
+    kafka: Option<Kafka>,
     /// Where the node connects; another address than the database's own where something stands between.
     pub url: Option<String>,
 }
@@ -36,6 +37,7 @@ impl Database {
             folder: tempfile::tempdir().unwrap(),
             postgres: None,
             redis: None,
+            kafka: None,
             url: None,
         }
     }
@@ -53,6 +55,22 @@ impl Database {
     /// PostgreSQL, to which orders go through a Redis of the story's own.
     pub async fn redis() -> Self {
         Self::postgres().await.through(OwnService::up("redis").await)
+    }
+
+    /// PostgreSQL, to which orders go through a topic of the story's own.
+    pub async fn kafka() -> Self {
+        Self::postgres().await.through_topic(Kafka::shared())
+    }
+
+    /// Puts a topic before it, through which orders go.
+    pub fn through_topic(mut self, kafka: Kafka) -> Self {
+        self.kafka = Some(kafka);
+        self
+    }
+
+    /// The Kafka through whose topic orders go.
+    pub fn topic(&self) -> &Kafka {
+        self.kafka.as_ref().expect("a database with a topic")
     }
 
     /// Puts a Redis before it, through which orders go.
@@ -74,7 +92,11 @@ impl Database {
 
     /// The version that the story is about.
     pub fn version(&self) -> Version {
-        if self.redis.is_some() { Version::V2 } else { Version::V1 }
+        match (&self.redis, &self.kafka) {
+            (_, Some(_)) => Version::V3,
+            (Some(_), None) => Version::V2,
+            (None, None) => Version::V1,
+        }
     }
 
     /// The paths of those who have its orders in hand before they are safe.
@@ -82,7 +104,13 @@ impl Database {
         match self.version() {
             Version::V1 => &["v1/batcher-0"],
             Version::V2 => &["v2/appender", "v2/pair-0/batcher"],
-            Version::V3 => panic!("no story is about v3"),
+            Version::V3 => &[
+                "v3/appender",
+                "v3/partitions/partition-0/batcher",
+                "v3/partitions/partition-1/batcher",
+                "v3/partitions/partition-2/batcher",
+                "v3/partitions/partition-3/batcher",
+            ],
         }
     }
 
@@ -147,9 +175,13 @@ impl Database {
             .current_dir(self.folder.path())
             .env_remove("DATABASE_URL")
             .env_remove("REDIS_URL")
+            .env_remove("KAFKA_BOOTSTRAP_SERVERS")
             .env("COFFEE_RT_LOG", "info");
         if let Some(redis) = &self.redis {
             command.env("REDIS_URL", &redis.url);
+        }
+        if let Some(kafka) = &self.kafka {
+            command.envs(kafka.settings());
         }
         if let Some(url) = url {
             command.env("DATABASE_URL", url);
@@ -165,6 +197,8 @@ pub struct Node {
     pub version: Version,
     /// Where its Redis is, if it has one.
     redis_url: Option<String>,
+    /// Where its topic is, if it has one.
+    topic: Option<kafka::Place>,
     pub url: Url,
     pub client: NodeClient,
     log: Arc<Mutex<VecDeque<String>>>,
@@ -203,6 +237,7 @@ impl Node {
             child,
             version: database.version(),
             redis_url: database.redis.as_ref().map(|redis| redis.url.clone()),
+            topic: database.kafka.as_ref().map(|kafka| kafka.place().clone()),
             client: NodeClient::new(&url, None).unwrap(),
             url,
             log,
@@ -237,9 +272,16 @@ impl Node {
             .unwrap()
     }
 
-    /// Waits until everything that was acknowledged is in the store; in v1 it is at once. Asks Redis: what the node shows
-    /// may be half a second old.
+    /// Waits until everything that was acknowledged is in the store; in v1 it is at once. Asks Redis and Kafka: what the
+    /// node shows may be half a second old.
     pub async fn until_stored(&self) {
+        if let Some(topic) = &self.topic {
+            eventually("the topic is stored", async || {
+                let stored = topic.is_stored().await;
+                stored.map_err(|offsets| format!("{offsets}\n{}", self.log()))
+            })
+            .await;
+        }
         let Some(url) = &self.redis_url else { return };
         let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
         eventually("the stream is empty", async || {

@@ -1,4 +1,4 @@
-//! A PostgreSQL or Redis of a story's own, to be stopped and killed; gone with it, also where the story fails.
+//! A PostgreSQL, Redis or Kafka of a story's own, to be stopped and killed; gone with it, also where the story fails.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,6 +17,7 @@ impl OwnService {
         let variable = match name {
             "postgres" => "DATABASE_URL",
             "redis" => "REDIS_URL",
+            "kafka" => "KAFKA_BOOTSTRAP_SERVERS",
             _ => panic!("no variable is known for {name}"),
         };
         let mut server = Self {

@@ -1,0 +1,138 @@
+//! The Kafka through which a story's orders go: a topic and a group of its own, on the tests' broker or on one that the
+//! story itself kills.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::OwnService;
+
+/// How long the broker may take to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// A topic and a group.
+pub struct Kafka {
+    place: Place,
+    own: Option<OwnService>,
+}
+
+/// Where it is.
+#[derive(Clone)]
+pub struct Place {
+    pub servers: String,
+    pub topic: String,
+    pub group: String,
+}
+
+impl Kafka {
+    /// On the broker that all stories share.
+    pub fn shared() -> Self {
+        let servers = std::env::var("COFFEE_RT_TEST_KAFKA_SERVERS").unwrap_or_else(|_| {
+            panic!("COFFEE_RT_TEST_KAFKA_SERVERS is not set: run `make test`, which starts a Kafka for the tests")
+        });
+        Self::at(servers, None)
+    }
+
+    /// On brokers of the story's own.
+    pub fn on(own: OwnService) -> Self {
+        Self::at(own.url.clone(), Some(own))
+    }
+
+    fn at(servers: String, own: Option<OwnService>) -> Self {
+        let name = uuid::Uuid::new_v4().simple();
+        let place = Place {
+            servers,
+            topic: format!("orders-{name}"),
+            group: format!("order-workers-{name}"),
+        };
+        Self { place, own }
+    }
+
+    /// The brokers, where they are the story's own.
+    pub fn server(&self) -> &OwnService {
+        self.own.as_ref().expect("a Kafka of the story's own")
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Settings of a node.
+    pub fn settings(&self) -> [(&'static str, &str); 3] {
+        [
+            ("KAFKA_BOOTSTRAP_SERVERS", &self.place.servers),
+            ("COFFEE_RT_V3__TOPIC", &self.place.topic),
+            ("COFFEE_RT_V3__GROUP", &self.place.group),
+        ]
+    }
+
+    /// Produces as any other program may: keys and values as they stand.
+    pub async fn produce(&self, records: Vec<(Option<&str>, Vec<u8>)>) {
+        let (servers, topic) = (self.place.servers.clone(), self.place.topic.clone());
+        let records: Vec<_> = records
+            .into_iter()
+            .map(|(key, value)| (key.map(str::to_owned), value))
+            .collect();
+        let produced = tokio::task::spawn_blocking(move || {
+            let producer: ThreadedProducer<_> = config(&servers).create().unwrap();
+            for (key, value) in &records {
+                let mut record = BaseRecord::<str, [u8]>::to(&topic).payload(value);
+                record.key = key.as_deref();
+                producer.send(record).map_err(|(error, _)| error).unwrap();
+            }
+            producer.flush(ANSWER).unwrap();
+        });
+        produced.await.unwrap();
+    }
+}
+
+fn config(servers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", servers);
+    config
+}
+
+impl Place {
+    /// For each partition its oldest offset, the one that comes next, and the one that the group was told is stored.
+    pub async fn offsets(&self) -> Vec<(i64, i64, Option<i64>)> {
+        let place = self.clone();
+        tokio::task::spawn_blocking(move || place.ask_offsets()).await.unwrap()
+    }
+
+    fn ask_offsets(&self) -> Vec<(i64, i64, Option<i64>)> {
+        let mut config = config(&self.servers);
+        let consumer: BaseConsumer = config.set("group.id", &self.group).create().unwrap();
+        let Ok(metadata) = consumer.fetch_metadata(Some(&self.topic), ANSWER) else {
+            return Vec::new();
+        };
+        let mut asked = TopicPartitionList::new();
+        for partition in metadata.topics()[0].partitions() {
+            asked.add_partition(&self.topic, partition.id());
+        }
+        let Ok(told) = consumer.committed_offsets(asked, ANSWER) else {
+            return Vec::new();
+        };
+        let offsets = told.elements().into_iter().map(|told| {
+            let (oldest, next) = consumer.fetch_watermarks(&self.topic, told.partition(), ANSWER).ok()?;
+            let stored = match told.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            Some((oldest, next, stored))
+        });
+        offsets.collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// Whether the group was told that everything is stored, else how far it is.
+    pub async fn is_stored(&self) -> Result<(), String> {
+        let offsets = self.offsets().await;
+        let all = |(oldest, next, stored): &(i64, i64, Option<i64>)| stored.unwrap_or(*oldest) == *next;
+        if !offsets.is_empty() && offsets.iter().all(all) {
+            Ok(())
+        } else {
+            Err(format!("oldest, next, stored: {offsets:?}"))
+        }
+    }
+}
