@@ -4,15 +4,14 @@
 //! it in the same partition.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
 use coffee_rt_actors::domain::Instant;
 use coffee_rt_actors::ports::PoisonRecord;
 use rdkafka::Message;
-use rdkafka::message::{Header, Headers, OwnedHeaders};
 use uuid::Uuid;
 
+use super::headers::{headers, text_headers};
 use super::producer::Outgoing;
 use super::record::{minted, minted_anew};
 use crate::adapters::dead_letter::DeadLetter;
@@ -93,31 +92,24 @@ pub(super) fn letter(topic: &str, poison: &PoisonRecord) -> Outgoing {
         Some(offset.as_str()),
         millis.as_deref(),
     ];
-    let told = TOLD.into_iter().zip(told).filter(|(_, value)| value.is_some());
+    let told = TOLD.into_iter().zip(told);
     Outgoing {
         partition: None,
         key: poison.key.clone(),
         value: poison.value.clone(),
-        headers: Some(told.fold(OwnedHeaders::new(), |headers, (key, value)| {
-            headers.insert(Header { key, value })
-        })),
+        headers: Some(text_headers(told.filter_map(|(name, value)| Some((name, value?))))),
     }
 }
 
 /// A note of what became of a letter.
 pub(super) fn note(letter: LetterId, fate: Fate) -> Outgoing {
     let id = letter.to_string();
-    let headers = [(RESOLVES, id.as_str()), (FATE, fate.name())];
+    let headers = text_headers([(RESOLVES, id.as_str()), (FATE, fate.name())]);
     Outgoing {
         partition: Some(letter.partition),
-        key: Some(id.clone().into_bytes()),
+        key: Some(id.into_bytes()),
         value: Vec::new(),
-        headers: Some(headers.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-            headers.insert(Header {
-                key,
-                value: Some(value),
-            })
-        })),
+        headers: Some(headers),
     }
 }
 
@@ -195,20 +187,11 @@ fn minted_at(place: &str, timestamp: Option<&str>) -> Option<Uuid> {
     Some(minted(timestamp?.parse().ok()?, partition, offset))
 }
 
-/// A record's headers in their order; none in the place of one that cannot be read.
-fn headers<M: Message>(message: &M) -> impl Iterator<Item = Option<Header<'_, &[u8]>>> {
-    let headers = message.headers();
-    let count = headers.map_or(0, Headers::count);
-    // The library panics at a name that is no UTF-8, and anyone may have written one.
-    let header = move |index| catch_unwind(AssertUnwindSafe(|| headers?.try_get(index)));
-    (0..count).map(move |index| header(index).ok().flatten())
-}
-
 #[cfg(test)]
 mod tests {
     use coffee_rt_actors::ports::{EntryId, PoisonReason};
     use rdkafka::Timestamp;
-    use rdkafka::message::OwnedMessage;
+    use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 
     use super::*;
 

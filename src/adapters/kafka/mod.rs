@@ -5,6 +5,7 @@
 
 mod client;
 mod dead_letters;
+mod headers;
 mod lag;
 mod letter;
 mod letter_reader;
