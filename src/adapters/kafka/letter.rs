@@ -3,7 +3,7 @@
 //! No record can be taken out of a topic. So a letter is there until a note says what became of it: an empty record behind
 //! it in the same partition.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use coffee_rt_actors::domain::Instant;
@@ -17,6 +17,10 @@ use super::record::{minted, minted_anew};
 use crate::adapters::dead_letter::DeadLetter;
 use crate::adapters::record::RECORD_FIELD;
 
+/// Bytes of a record's key, and of its value, that a letter holds: more together than any order has, and less than a million
+/// with the headers, which producers and brokers take as they come. The record itself stays where it is.
+const MAX_KEY_BYTES: usize = 64 * 1024;
+const MAX_VALUE_BYTES: usize = 800_000;
 /// What letters say about the record that they hold.
 const TOLD: [&str; 6] = ["reason", "detail", "topic", "partition", "offset", "timestamp"];
 /// The letter that a note is about.
@@ -84,9 +88,16 @@ impl Fate {
 pub(super) fn letter(topic: &str, poison: &PoisonRecord) -> Outgoing {
     let (partition, offset) = (poison.id.0.to_string(), poison.id.1.to_string());
     let millis = poison.at_millis.map(|millis| millis.to_string());
+    let key = poison.key.as_deref().map(|key| start(key, MAX_KEY_BYTES));
+    let value = start(&poison.value, MAX_VALUE_BYTES);
+    let cut = poison.key.as_ref().map_or(0, Vec::len) - key.map_or(0, <[u8]>::len) + poison.value.len() - value.len();
+    let mut detail = poison.detail.clone();
+    if cut > 0 {
+        let _ = write!(detail, "; {cut} bytes of it are not in this letter");
+    }
     let told = [
         Some(poison.reason.name()),
-        Some(poison.detail.as_str()),
+        Some(detail.as_str()),
         Some(topic),
         Some(partition.as_str()),
         Some(offset.as_str()),
@@ -95,10 +106,14 @@ pub(super) fn letter(topic: &str, poison: &PoisonRecord) -> Outgoing {
     let told = TOLD.into_iter().zip(told);
     Outgoing {
         partition: None,
-        key: poison.key.clone(),
-        value: poison.value.clone(),
+        key: key.map(<[u8]>::to_vec),
+        value: value.to_vec(),
         headers: Some(text_headers(told.filter_map(|(name, value)| Some((name, value?))))),
     }
+}
+
+fn start(bytes: &[u8], limit: usize) -> &[u8] {
+    &bytes[..bytes.len().min(limit)]
 }
 
 /// A note of what became of a letter.
@@ -245,6 +260,22 @@ mod tests {
         assert_eq!(found.record.unwrap(), b"{}");
         assert_eq!(found.minted, minted(NOON - 5, 2, 7));
         assert_ne!(found.fresh, found.minted);
+    }
+
+    #[test]
+    fn a_letter_is_never_too_large_to_be_sent() {
+        let vast = PoisonRecord {
+            key: Some(vec![b'k'; MAX_KEY_BYTES + 1]),
+            value: vec![b'v'; MAX_VALUE_BYTES + 2],
+            ..poison()
+        };
+        let sent = letter("orders", &vast);
+        assert_eq!(
+            sent.key.as_ref().unwrap().len() + sent.value.len(),
+            MAX_KEY_BYTES + MAX_VALUE_BYTES
+        );
+        let found = dead_letter(&arrived(sent, None, 0, 3));
+        assert_eq!(found.detail, "drink is missing; 3 bytes of it are not in this letter");
     }
 
     #[test]

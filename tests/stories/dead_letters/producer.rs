@@ -43,7 +43,9 @@ impl Foreign {
 
     fn send(&self, servers: &str, topic: &str) -> (i32, i64) {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", servers);
+        config
+            .set("bootstrap.servers", servers)
+            .set("message.max.bytes", "1040000");
         let producer = ThreadedProducer::from_config_and_context(&config, Places).unwrap();
         let place = Arc::new(Mutex::new(None));
         let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, place.clone());

@@ -147,6 +147,30 @@ async fn a_letter_that_is_submitted_twice_is_stored_once() {
     node.stop().await;
 }
 
+/// More than a producer takes unless told.
+const VAST_BYTES: usize = 1_020_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vast_record_holds_up_nothing() {
+    let database = Database::kafka().await;
+    let node = Node::start_with(&database, &[("COFFEE_RT_V3__PARTITIONS", "1")]).await;
+    let mut outsiders = Outsiders::of(&database).await;
+    let place = database.topic().place();
+    let vast = Foreign::value(&vec![b'x'; VAST_BYTES]);
+    let source_id = vast.produce(&place.servers, &place.topic).await;
+    outsiders.add_order(&order("latte", "2.50", None)).await;
+    outsiders.until_stored(1).await;
+    outsiders.until_dead(1).await;
+    let letter = &outsiders.listed().await[0];
+    assert_eq!(
+        (&letter["reason"], &letter["source_id"]),
+        (&json!("unreadable"), &json!(source_id))
+    );
+    let detail = letter["detail"].as_str().unwrap();
+    assert!(detail.contains("bytes of it are not in this letter"), "{detail}");
+    node.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_topic_does_not_grow_by_what_is_resolved() {
     let database = Database::kafka().await;
