@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderStore, SharedLog, StoreError};
 
-use crate::adapters::kafka::{ClientSettings, KafkaLog, KafkaLogSettings, Names, SettingsError};
+use crate::adapters::dead_letter::DeadLetterBox;
+use crate::adapters::kafka::{ClientSettings, KafkaDeadLetters, KafkaLog, KafkaLogSettings, Names, SettingsError};
 use crate::adapters::postgres::{PostgresBus, PostgresStore, database_name};
-use crate::adapters::redis::{DeadLetters, RedisBus, RedisCache, RedisStream, UrlError};
+use crate::adapters::redis::{RedisBus, RedisCache, RedisDeadLetters, RedisStream};
 use crate::adapters::sqlite::SqliteStore;
-use crate::config::Config;
+use crate::config::{Config, Version};
 
 /// A store and, where several nodes can share it, the bus between them.
 pub type StoreAndBus = (Arc<dyn OrderStore>, Option<Arc<dyn DeltaBus>>);
@@ -93,11 +94,20 @@ pub fn redis_cache(config: &Config) -> anyhow::Result<Option<Arc<dyn MetricsCach
     Ok(Some(Arc::new(RedisCache::new(url.reveal())?)))
 }
 
-/// What could not be stored out of the stream, where there is a Redis.
+/// What could not be stored out of a version's log, where there is such a log.
 ///
 /// # Errors
-/// Where the URL cannot be used.
-pub fn dead_letters(config: &Config) -> Result<Option<DeadLetters>, UrlError> {
-    let Some(url) = &config.redis_url else { return Ok(None) };
-    DeadLetters::new(url.reveal(), config.v2.backlog_orders).map(Some)
+/// Names the setting that cannot be used.
+pub fn dead_letters(config: &Config, version: Version) -> anyhow::Result<Option<Box<dyn DeadLetterBox>>> {
+    Ok(match (version, &config.redis_url) {
+        (Version::V2, Some(url)) => {
+            let opened = RedisDeadLetters::new(url.reveal(), config.v2.backlog_orders);
+            Some(Box::new(opened?))
+        }
+        (Version::V3, _) => kafka_client(config)?.map(|client| {
+            let opened: Box<dyn DeadLetterBox> = Box::new(KafkaDeadLetters::new(client, config.v3.backlog_orders));
+            opened
+        }),
+        _ => None,
+    })
 }

@@ -40,6 +40,7 @@ impl Consignment for PartitionTicket {
                 id: self.id,
                 reason,
                 detail: detail.to_owned(),
+                at_millis: None,
                 key: Some(order.store.as_bytes().to_vec()),
                 value: order.to_record(),
             });

@@ -15,7 +15,7 @@ pub mod redis;
 pub mod sqlite;
 
 pub use audit::MAX_AUDIT_DIFFERENCES;
-pub use record::MAX_RECORD_BYTES;
+pub use record::{MAX_RECORD_BYTES, RECORD_FIELD};
 
 use std::future::Future;
 use std::time::Duration;

@@ -7,6 +7,10 @@ use uuid::Uuid;
 /// The longest record that is read as an order.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 
+/// The field of an entry that holds the whole order as JSON. Entries of other producers may have a field for each of the
+/// order's instead.
+pub const RECORD_FIELD: &str = "order";
+
 /// Reads an order out of a log; `minted` is its `message_id` where its producer gave none.
 ///
 /// # Errors

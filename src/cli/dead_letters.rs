@@ -1,140 +1,33 @@
 //! `dead-letters`: what could not be stored, and how to have it stored after all.
 
-use clap::builder::PossibleValuesParser;
-use clap::{ArgGroup, Args as ClapArgs, Subcommand};
-use coffee_rt_actors::ports::{LogError, PoisonReason};
+use std::future::Future;
+use std::time::Duration;
 
+use coffee_rt_actors::ports::{LogError, PoisonReason};
+use indicatif::ProgressBar;
+
+use self::args::{Action, DiscardArgs, ListArgs, Of, ResubmitArgs};
+use self::choice::Logs;
 use self::correction::{Correction, Corrections};
 use self::fate::Fate;
 use super::screen::print;
 use super::{Exit, Failure};
-use crate::adapters::dead_letter::DeadLetter;
-use crate::adapters::redis::{DeadLetters, MAX_DEAD_LETTERS};
-use crate::config::{Config, Flags};
+use crate::adapters::dead_letter::{DeadLetter, DeadLetterBox, Keeper, MAX_DEAD_LETTERS};
+use crate::config::Config;
 use crate::stores;
 
+pub mod args;
+mod choice;
 mod correction;
 mod fate;
 mod show;
 
-/// How many letters are listed unless told.
-const DEFAULT_LISTED_LETTERS: u64 = 50;
+pub use args::Args;
 
-/// List what could not be stored, correct it and submit it again
-#[derive(Debug, ClapArgs)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Examples:
-  coffee-rt dead-letters                              the last 50, newest last
-  coffee-rt dead-letters --reason key_reused --json   for a script
-  coffee-rt dead-letters resubmit 1795348800000-0 --set price=4.50
-  coffee-rt dead-letters resubmit --all --reason invalid --dry-run
-  coffee-rt dead-letters discard 1795348800000-1 --yes
-
-It reads the node's settings, as for REDIS_URL and the menu, and works while nodes run or not.
-
-Exit codes: 0 well, 1 a letter was not there or not submitted, 2 wrong usage, 4 Redis cannot be reached or is not set"
-)]
-pub struct Args {
-    /// What to do with them; list unless told.
-    #[command(subcommand)]
-    pub action: Option<Action>,
-    /// What to list, where nothing else is done.
-    #[command(flatten)]
-    pub list: ListArgs,
-}
-
-/// What is done with dead letters.
-#[derive(Debug, Subcommand)]
-pub enum Action {
-    /// List them, newest last (the default)
-    List(ListArgs),
-    /// Submit their orders again, corrected where need be
-    Resubmit(ResubmitArgs),
-    /// Delete them for good
-    Discard(DiscardArgs),
-}
-
-/// What to list.
-#[derive(Debug, ClapArgs)]
-pub struct ListArgs {
-    /// The most letters to list; the newest are
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_LISTED_LETTERS,
-        value_parser = clap::value_parser!(u64).range(1..=MAX_DEAD_LETTERS))]
-    pub limit: u64,
-    /// Only those put aside for this reason
-    #[arg(long, value_parser = reasons())]
-    pub reason: Option<String>,
-    /// Print a JSON array
-    #[arg(long)]
-    pub json: bool,
-    /// Settings of the node
-    #[command(flatten)]
-    pub flags: Flags,
-}
-
-/// What to submit again.
-#[derive(Debug, ClapArgs)]
-#[command(
-    group = ArgGroup::new("which").required(true).args(["ids", "all"]),
-    after_help = "Examples:
-  coffee-rt dead-letters resubmit 1795348800000-0                   as it is: its drink is on the menu by now
-  coffee-rt dead-letters resubmit 1795348800000-0 --set drink=latte --set price=4.50
-  coffee-rt dead-letters resubmit 1795348800000-1 --new-key         another order had its message_id
-  coffee-rt dead-letters resubmit --all --reason invalid --dry-run  what would be submitted
-
-The corrected order must be right by this node's menu and rules, or its letter stays where it is. It keeps its message_id,
-so that it cannot be stored twice.
-
-Exit codes: 0 all submitted, 1 some letter was not, 2 wrong usage, 4 Redis cannot be reached or is not set"
-)]
-pub struct ResubmitArgs {
-    /// Ids of dead letters, as `list` shows them
-    #[arg(value_name = "ID")]
-    pub ids: Vec<String>,
-    /// All of them, uncorrected
-    #[arg(long, conflicts_with = "set")]
-    pub all: bool,
-    /// With --all: only those put aside for this reason
-    #[arg(long, requires = "all", conflicts_with = "ids", value_parser = reasons())]
-    pub reason: Option<String>,
-    /// Correct a field: drink, store, price, timestamp or message_id
-    #[arg(long, value_name = "FIELD=VALUE")]
-    pub set: Vec<Correction>,
-    /// Give the order a fresh message_id: it is then another order than any stored one
-    #[arg(long)]
-    pub new_key: bool,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print a JSON array
-    #[arg(long)]
-    pub json: bool,
-    /// Settings of the node
-    #[command(flatten)]
-    pub flags: Flags,
-}
-
-/// What to delete.
-#[derive(Debug, ClapArgs)]
-pub struct DiscardArgs {
-    /// Ids of dead letters, as `list` shows them
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<String>,
-    /// Yes, delete them for good
-    #[arg(long)]
-    pub yes: bool,
-    /// Print a JSON array
-    #[arg(long)]
-    pub json: bool,
-    /// Settings of the node
-    #[command(flatten)]
-    pub flags: Flags,
-}
-
-fn reasons() -> PossibleValuesParser {
-    PossibleValuesParser::new(PoisonReason::ALL.map(PoisonReason::name))
-}
+/// What takes longer is seen to go on.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often that is drawn.
+const SPIN: Duration = Duration::from_millis(100);
 
 /// Lists, submits again or deletes.
 ///
@@ -148,38 +41,42 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     }
 }
 
-fn open(flags: &Flags) -> Result<(Config, DeadLetters), Failure> {
-    let config = Config::load(flags)?;
-    let opened = stores::dead_letters(&config);
-    let opened = opened.map_err(|error| Failure::new(Exit::Usage, format!("settings: redis_url: {error}")))?;
-    let letters = opened.ok_or_else(|| {
-        let reason = "dead-letters: no redis_url is set: set REDIS_URL to the Redis of the nodes";
-        Failure::new(Exit::Environment, reason)
-    })?;
+/// The settings, and the dead letters that they and the command line mean.
+fn open(of: &Of) -> Result<(Config, Box<dyn DeadLetterBox>), Failure> {
+    let config = Config::load(&of.flags)?;
+    let version = choice::version(of.version, &Logs::of(&config))?;
+    let opened = stores::dead_letters(&config, version);
+    let opened = opened.map_err(|error| Failure::new(Exit::Usage, format!("settings: {error}")))?;
+    let letters = opened.ok_or_else(|| choice::not_set(version))?;
     Ok((config, letters))
 }
 
-fn away(error: LogError) -> Failure {
+fn away(keeper: Keeper, error: LogError) -> Failure {
+    let Keeper { product, variable, .. } = keeper;
     let reason = match error {
-        LogError::Away(reason) => format!("Redis cannot be reached or does not answer: {reason}; is REDIS_URL right?"),
+        LogError::Away(reason) => {
+            format!("{product} cannot be reached or does not answer: {reason}; is {variable} right?")
+        }
         error => error.to_string(),
     };
     Failure::new(Exit::Environment, format!("dead-letters: {reason}"))
 }
 
 async fn list(args: &ListArgs) -> Result<Exit, Failure> {
-    let (_, letters) = open(&args.flags)?;
-    let (newest, total) = newest(&letters, args).await.map_err(away)?;
+    let (_, letters) = open(&args.of)?;
+    let found = patiently(newest(letters.as_ref(), args)).await;
+    let (newest, total) = found.map_err(|error| away(letters.keeper(), error))?;
     if args.json {
         print(&[show::json(&newest)])?;
     } else {
         print(&show::lines(&newest, total, args.reason.as_deref()))?;
     }
+    warn(letters.as_ref());
     Ok(Exit::Well)
 }
 
 /// The newest letters that are asked for, newest last, and how many there are.
-async fn newest(letters: &DeadLetters, args: &ListArgs) -> Result<(Vec<DeadLetter>, u64), LogError> {
+async fn newest(letters: &dyn DeadLetterBox, args: &ListArgs) -> Result<(Vec<DeadLetter>, u64), LogError> {
     let (mut newest, mut total) = (Vec::new(), 0);
     let mut beyond: Option<String> = None;
     loop {
@@ -206,20 +103,23 @@ async fn newest(letters: &DeadLetters, args: &ListArgs) -> Result<(Vec<DeadLette
 
 async fn resubmit(args: ResubmitArgs) -> Result<Exit, Failure> {
     let corrections = corrections(&args).map_err(|reason| Failure::new(Exit::Usage, reason))?;
-    let (config, letters) = open(&args.flags)?;
+    let (config, letters) = open(&args.of)?;
     let work = fate::Resubmitting {
-        letters: &letters,
+        letters: letters.as_ref(),
         menu: &config.menu,
         corrections: &corrections,
         dry_run: args.dry_run,
     };
     let mut fates = Vec::new();
-    let ended = if args.all {
-        work.all(args.reason.as_deref(), &mut fates).await
-    } else {
-        work.these(args.ids, &mut fates).await
-    };
-    conclude(&fates, args.json, ended)
+    let ended = patiently(async {
+        if args.all {
+            work.all(args.reason.as_deref(), &mut fates).await
+        } else {
+            work.these(args.ids, &mut fates).await
+        }
+    });
+    let ended = ended.await;
+    conclude(letters.as_ref(), &fates, args.json, ended).await
 }
 
 /// What is to be corrected, unless it contradicts itself.
@@ -248,23 +148,57 @@ async fn discard(args: DiscardArgs) -> Result<Exit, Failure> {
         let reason = "dead-letters discard deletes for good, and the orders with it: add --yes to do so";
         return Err(Failure::new(Exit::Usage, reason));
     }
-    let (_, letters) = open(&args.flags)?;
+    let (_, letters) = open(&args.of)?;
     let mut fates = Vec::new();
-    let ended = fate::discard_these(&letters, args.ids, &mut fates).await;
-    conclude(&fates, args.json, ended)
+    let ended = patiently(fate::discard_these(letters.as_ref(), args.ids, &mut fates)).await;
+    conclude(letters.as_ref(), &fates, args.json, ended).await
 }
 
 /// Prints what became of each letter, also where the rest could not be reached.
-fn conclude(fates: &[Fate], json: bool, ended: Result<(), LogError>) -> Result<Exit, Failure> {
+async fn conclude(
+    letters: &dyn DeadLetterBox,
+    fates: &[Fate],
+    json: bool,
+    ended: Result<(), LogError>,
+) -> Result<Exit, Failure> {
     match &ended {
         Err(_) if fates.is_empty() => {}
         _ if json => print(&[serde_json::to_string_pretty(fates).unwrap_or_default()])?,
         _ => print(&fate::lines(fates))?,
     }
-    ended.map_err(away)?;
+    ended.map_err(|error| away(letters.keeper(), error))?;
+    if fates.iter().any(Fate::has_taken_it_away) {
+        letters.tidy().await;
+    }
+    warn(letters);
     Ok(if fates.iter().all(Fate::is_well) {
         Exit::Well
     } else {
         Exit::No
     })
+}
+
+/// Says that not all letters were looked at.
+fn warn(letters: &dyn DeadLetterBox) {
+    if letters.overlooks() {
+        eprintln!(
+            "coffee-rt: dead-letters: there are more than can be looked at, the oldest {MAX_DEAD_LETTERS}: \
+             the others follow when these are submitted again or discarded"
+        );
+    }
+}
+
+/// Shows on the error output, where that is a terminal, that work goes on which takes a while.
+async fn patiently<T>(work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    match tokio::time::timeout(PATIENCE, work.as_mut()).await {
+        Ok(done) => done,
+        Err(_) => {
+            let spinner = ProgressBar::new_spinner().with_message("reading the dead letters");
+            spinner.enable_steady_tick(SPIN);
+            let done = work.await;
+            spinner.finish_and_clear();
+            done
+        }
+    }
 }

@@ -1,14 +1,21 @@
-//! What other producers put into the stream and cannot be stored: put aside with its reason, shown to operators, corrected
+//! What other producers put into the log and cannot be stored: put aside with its reason, shown to operators, corrected
 //! and stored after all, once.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::outsiders::{Outsiders, order};
-use crate::support::{Books, Database, Node, OwnService, eventually};
+use self::outsiders::{Outsiders, order, separate};
+use crate::support::{Books, Database, Node, eventually, through_a_log};
 
 mod outsiders;
+mod producer;
+mod topic;
 mod usage;
+
+through_a_log!(
+    what_cannot_be_stored_is_corrected_and_stored_once,
+    what_is_submitted_while_no_node_runs_is_stored_by_the_next,
+);
 
 const STREAM: &str = "orders:stream";
 const NINE: &str = "2026-11-22T09:00:00Z";
@@ -29,19 +36,8 @@ struct Sent {
 
 /// Two good orders, and six that are not.
 async fn send(outsiders: &mut Outsiders<'_>) -> Sent {
-    let separate = |price: &'static [u8]| {
-        let fields: [(&[u8], &[u8]); 4] = [
-            (b"drink", b"latte"),
-            (b"store", b"central"),
-            (b"price", price),
-            (b"timestamp", NINE.as_bytes()),
-        ];
-        fields
-    };
     let (off_menu_key, reused_key) = (Uuid::now_v7(), Uuid::now_v7());
-    // The highest number that there is.
-    let highest = format!("1-{}", u64::MAX);
-    outsiders.add_as(&highest, &separate(b"4.50")).await;
+    outsiders.add_unusual().await;
     let good = order("latte", "3.00", Some(reused_key));
     outsiders.add_order(&good).await;
     outsiders.until_stored(2).await;
@@ -60,11 +56,9 @@ async fn send(outsiders: &mut Outsiders<'_>) -> Sent {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_stored_is_corrected_and_stored_once() {
-    let (database, redis) = (Database::postgres().await, OwnService::up("redis").await);
-    let node = Node::start_with(&database, &[("REDIS_URL", &redis.url)]).await;
-    let mut outsiders = Outsiders::of(&database, &redis).await;
+async fn what_cannot_be_stored_is_corrected_and_stored_once(database: Database) {
+    let node = Node::start(&database).await;
+    let mut outsiders = Outsiders::of(&database).await;
     assert_eq!(outsiders.tell(&[]).await, (0, "no dead letters\n".to_owned()));
     let sent = send(&mut outsiders).await;
     outsiders.until_dead(6).await;
@@ -86,7 +80,7 @@ async fn what_cannot_be_stored_is_corrected_and_stored_once() {
     let books = outsiders.until_stored(7).await;
     assert!(books.times.values().all(|times| *times == 1), "{:?}", books.times);
     assert_eq!(database.assert_audit_clean(), 7);
-    eventually("the stream is empty", async || match outsiders.in_stream().await {
+    eventually("everything is stored", async || match outsiders.in_log().await {
         0 => Ok(()),
         entries => Err(format!("{entries} entries")),
     })
@@ -97,7 +91,7 @@ async fn what_cannot_be_stored_is_corrected_and_stored_once() {
 async fn is_shown_by_the_node(node: &Node) {
     eventually("readyz counts the dead letters", async || {
         let ready: Value = node.client.get("/readyz").await.unwrap();
-        match &ready["components"]["v2"]["log"]["dead_letters"] {
+        match &ready["components"][node.version.name()]["log"]["dead_letters"] {
             letters if *letters == 6 => Ok(()),
             letters => Err(letters.to_string()),
         }
@@ -105,7 +99,8 @@ async fn is_shown_by_the_node(node: &Node) {
     .await;
     let metrics = node.client.get_text("/metrics").await.unwrap();
     for (reason, letters) in [("unreadable", 2), ("invalid", 3), ("key_reused", 1)] {
-        let line = format!("coffee_rt_dead_letters_total{{reason=\"{reason}\",version=\"v2\"}} {letters}\n");
+        let version = node.version;
+        let line = format!("coffee_rt_dead_letters_total{{reason=\"{reason}\",version=\"{version}\"}} {letters}\n");
         assert!(metrics.contains(&line), "{line} is not in {metrics}");
     }
 }
@@ -142,13 +137,13 @@ async fn is_listed(outsiders: &Outsiders<'_>, sent: &Sent) {
             "order",
             &order("latte", "3.10", Some(sent.reused_key)),
         ),
-        (&sent.binary, "unreadable", "no text", r"\xff\x00", r"\x1b[2J\xfe"),
+        (&sent.binary, "unreadable", "no", r"\xff\x00", r"\x1b[2J\xfe"),
         (&sent.many, "invalid", "price", "note1499", "x"),
     ] {
         let letter = found.iter().find(|letter| letter.0 == source_id);
         let letter = letter.unwrap_or_else(|| panic!("{source_id} is not in {found:?}"));
         assert!(letter.1 == reason && letter.2.contains(detail), "{letter:?}");
-        assert_eq!(letter.3[name], value, "{letter:?}");
+        assert!(outsiders.shows(letter.3, name, value), "{letter:?}");
     }
 
     let (code, text) = outsiders.tell(&["--limit", "2"]).await;
@@ -252,12 +247,9 @@ async fn is_left_or_taken_in_bulk(outsiders: &Outsiders<'_>, sent: &Sent) {
     outsiders.until_dead(1).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_submitted_while_no_node_runs_is_stored_by_the_next() {
-    let (database, redis) = (Database::postgres().await, OwnService::up("redis").await);
-    let settings = [("REDIS_URL", redis.url.as_str())];
-    let node = Node::start_with(&database, &settings).await;
-    let mut outsiders = Outsiders::of(&database, &redis).await;
+async fn what_is_submitted_while_no_node_runs_is_stored_by_the_next(database: Database) {
+    let node = Node::start(&database).await;
+    let mut outsiders = Outsiders::of(&database).await;
     for price in ["2.50", "2.60"] {
         outsiders.add_order(&order("tea", price, None)).await;
     }
@@ -269,14 +261,21 @@ async fn what_is_submitted_while_no_node_runs_is_stored_by_the_next() {
     let tea = ("COFFEE_RT_MENU__DRINKS", "[latte, tea]");
     let all = ["resubmit", "--all", "--reason", "invalid"];
     let (code, text) = outsiders
-        .tell_with(&all, &[tea, ("COFFEE_RT_V2__BACKLOG_ORDERS", "1")])
+        .tell_with(
+            &all,
+            &[
+                tea,
+                ("COFFEE_RT_V2__BACKLOG_ORDERS", "1"),
+                ("COFFEE_RT_V3__BACKLOG_ORDERS", "1"),
+            ],
+        )
         .await;
     assert_eq!(code, 1, "{text}");
     assert!(
-        text.contains("the stream is full (v2.backlog_orders = 1)") && text.ends_with("1 of 3 done\n"),
+        text.contains(".backlog_orders = 1): try again when the nodes") && text.ends_with("1 of 3 done\n"),
         "{text}"
     );
-    assert_eq!(outsiders.in_stream().await, 1);
+    assert_eq!(outsiders.in_log().await, 1);
     let (code, text) = outsiders.tell_with(&all, &[tea]).await;
     assert_eq!(code, 1, "{text}");
     assert!(
@@ -286,10 +285,10 @@ async fn what_is_submitted_while_no_node_runs_is_stored_by_the_next() {
     let broken = outsiders.letter_of(&broken).await;
     let (code, text) = outsiders.tell(&["resubmit", &broken, "--set", "price=2.70"]).await;
     assert_eq!(code, 0, "{text}");
-    assert_eq!((outsiders.in_stream().await, outsiders.listed().await.len()), (3, 0));
+    assert_eq!((outsiders.in_log().await, outsiders.listed().await.len()), (3, 0));
     assert_eq!(Books::read(&database).await.rows, 0);
 
-    let node = Node::start_with(&database, &[settings[0], tea]).await;
+    let node = Node::start_with(&database, &[tea]).await;
     outsiders.until_stored(3).await;
     assert_eq!(database.assert_audit_clean(), 3);
     assert!(outsiders.listed().await.is_empty());

@@ -28,6 +28,9 @@ pub struct PoisonRecord {
     pub reason: PoisonReason,
     /// The trouble in words.
     pub detail: String,
+    /// When it was put into the log, in milliseconds since 1970. None where its order could be read: what stands there has
+    /// its `message_id` then.
+    pub at_millis: Option<i64>,
     /// Its key, where it has one.
     pub key: Option<Vec<u8>>,
     /// What stands there.

@@ -10,7 +10,8 @@ use coffee_rt_actors::ports::{LogError, LogStatus, OrderLog, Partition, Partitio
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
+use super::client::{ANSWER_TIMEOUT, ClientSettings, blocking};
+use super::lag::{lags, watermarks};
 use super::membership::Membership;
 use super::partition::KafkaPartition;
 use super::producer::{Outgoing, Producer};
@@ -70,29 +71,17 @@ impl KafkaLog {
         Ok(())
     }
 
-    /// How far the store is behind, and how many dead letters there are.
+    /// How far the store is behind, and how many records the topic of dead letters holds: its letters from the oldest
+    /// unresolved one on, and notes of what became of some of them.
     async fn figures(&self) -> Result<(Vec<PartitionLag>, u64), LogError> {
         let (admin, membership) = (self.topics.admin()?, self.membership.clone());
         let names = self.client.names.clone();
         let asked = blocking(move || {
             let client = admin.inner();
-            let ends = |topic: &str, partition| {
-                let ends = client.fetch_watermarks(topic, partition, ANSWER_TIMEOUT);
-                ends.map_err(|error| away(&error))
-            };
-            let found = partitions(&metadata(client, &names.topic)?, &names.topic);
-            let stored = membership.compare_stored(&found)?;
-            let mut lags = Vec::with_capacity(found.len());
-            for (partition, stored) in found.into_iter().zip(stored) {
-                let (oldest, next) = ends(&names.topic, partition)?;
-                lags.push(PartitionLag {
-                    partition,
-                    records: number(next - stored.unwrap_or(oldest).max(oldest)),
-                });
-            }
+            let lags = lags(client, &names.topic, |partitions| membership.compare_stored(partitions))?;
             let mut letters = 0;
             for partition in partitions(&metadata(client, &names.dead_letters)?, &names.dead_letters) {
-                let (oldest, next) = ends(&names.dead_letters, partition)?;
+                let (oldest, next) = watermarks(client, &names.dead_letters, partition)?;
                 letters += number(next - oldest);
             }
             Ok((lags, letters))
@@ -124,11 +113,7 @@ impl OrderLog for KafkaLog {
         if self.backlog.load(Ordering::Relaxed) >= self.settings.backlog_limit {
             return Err(LogError::Full);
         }
-        let records = orders.iter().map(|order| Outgoing {
-            key: Some(order.store.as_bytes().to_vec()),
-            value: order.to_record(),
-            headers: None,
-        });
+        let records = orders.iter().map(|order| Outgoing::order(order));
         self.producer.send(&self.client.names.topic, records.collect()).await
     }
 

@@ -19,7 +19,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 
-use super::client::{self, ANSWER_TIMEOUT, ClientSettings, away};
+use super::client::{self, ClientSettings, away};
+use super::lag::committed;
 
 /// A node that is silent for longer loses its partitions.
 pub const SESSION_TIMEOUT_MS: u64 = 6_000;
@@ -107,21 +108,12 @@ impl Membership {
     /// How far each of these partitions is stored, as the group was told or this node knows better. What the group was
     /// not told, or what was lost on the way, it is told. Blocks.
     pub(super) fn compare_stored(&self, partitions: &[i32]) -> Result<Vec<Option<i64>>, LogError> {
-        let mut asked = TopicPartitionList::new();
-        for partition in partitions {
-            asked.add_partition(&self.settings.names.topic, *partition);
-        }
-        let told = self.with_consumer(|group| group.committed_offsets(asked, ANSWER_TIMEOUT))?;
+        let told = self.with_consumer(|group| committed(group, &self.settings.names.topic, partitions))?;
         let own = self.assigned.borrow().clone();
         let mut stored = self.stored.lock();
         stored.retain(|partition, _| own.contains(partition));
         let mut untold = TopicPartitionList::new();
-        let compared = partitions.iter().map(|partition| {
-            let told = told.find_partition(&self.settings.names.topic, *partition);
-            let told = match told.map(|told| told.offset()) {
-                Some(Offset::Offset(offset)) => Some(offset),
-                _ => None,
-            };
+        let compared = partitions.iter().zip(told).map(|(partition, told)| {
             let known = stored.get(partition).copied();
             if let Some(known) = known.filter(|_| known != told) {
                 let _ = untold.add_partition_offset(&self.settings.names.topic, *partition, Offset::Offset(known));

@@ -4,6 +4,11 @@
 //! reads which partition, and its committed offsets only follow, for those who watch the topic.
 
 mod client;
+mod dead_letters;
+mod headers;
+mod lag;
+mod letter;
+mod letter_reader;
 mod log;
 mod membership;
 mod partition;
@@ -12,8 +17,10 @@ mod reading;
 mod record;
 mod replay;
 mod topics;
+mod unresolved;
 
 pub use client::{ClientSettings, Names, SettingsError};
+pub use dead_letters::KafkaDeadLetters;
 pub use log::{KafkaLog, KafkaLogSettings};
 pub use membership::SESSION_TIMEOUT_MS;
 pub use replay::{ReplayFrom, ReplayRange, group_members, replay_ranges};

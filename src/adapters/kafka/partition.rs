@@ -11,13 +11,13 @@ use coffee_rt_actors::ports::{Beginning, LogError, Partition, PartitionStream, P
 use parking_lot::Mutex;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::Notify;
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
+use super::letter::letter;
 use super::membership::Membership;
-use super::producer::{Outgoing, Producer};
+use super::producer::Producer;
 use super::reading::Reading;
 use super::record::{number, record};
 use crate::adapters::within;
@@ -179,7 +179,7 @@ impl KafkaStream {
 }
 
 /// Whether the client goes on by itself.
-fn is_passing(error: &KafkaError) -> bool {
+pub(super) fn is_passing(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     !matches!(error, KafkaError::MessageConsumptionFatal(_))
         && !matches!(
@@ -205,23 +205,6 @@ impl PartitionStream for KafkaStream {
             return Err(LogError::Away("a later reading of the partition was begun".to_owned()));
         }
         Ok(records)
-    }
-}
-
-/// A record as it goes to the dead letters.
-fn letter(topic: &str, poison: &PoisonRecord) -> Outgoing {
-    let header = |key, value| Header { key, value };
-    let (partition, offset) = (poison.id.0.to_string(), poison.id.1.to_string());
-    let headers = OwnedHeaders::new_with_capacity(5)
-        .insert(header("reason", Some(poison.reason.name())))
-        .insert(header("detail", Some(poison.detail.as_str())))
-        .insert(header("topic", Some(topic)))
-        .insert(header("partition", Some(partition.as_str())))
-        .insert(header("offset", Some(offset.as_str())));
-    Outgoing {
-        key: poison.key.clone(),
-        value: poison.value.clone(),
-        headers: Some(headers),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use coffee_rt_actors::domain::Order;
 use coffee_rt_actors::ports::LogError;
 use parking_lot::Mutex;
 use rdkafka::client::ClientContext;
@@ -24,9 +25,23 @@ const MAX_RECORDS_UNDER_WAY: usize = 20_000;
 
 /// A record that is to be sent.
 pub(super) struct Outgoing {
+    /// Where it is to go; by its key unless told.
+    pub(super) partition: Option<i32>,
     pub(super) key: Option<Vec<u8>>,
     pub(super) value: Vec<u8>,
     pub(super) headers: Option<OwnedHeaders>,
+}
+
+impl Outgoing {
+    /// An order on its way to the topic of orders.
+    pub(super) fn order(order: &Order) -> Self {
+        Self {
+            partition: None,
+            key: Some(order.store.as_bytes().to_vec()),
+            value: order.to_record(),
+            headers: None,
+        }
+    }
 }
 
 /// Sends records; made when it is needed, and thrown away when it has failed for good.
@@ -54,6 +69,7 @@ impl Producer {
             if let Some(key) = &record.key {
                 sent = sent.key(key);
             }
+            sent.partition = record.partition;
             sent.headers.clone_from(&record.headers);
             if let Err((error, _)) = producer.send(sent) {
                 group.ended(Some(error));

@@ -10,6 +10,9 @@ use uuid::{Builder, Uuid};
 
 use crate::adapters::record::read;
 
+/// A bit of offsets that no offset has.
+const ANEW: i64 = 1 << 61;
+
 /// Reads one record.
 pub(super) fn record(message: &BorrowedMessage<'_>, menu: &Menu) -> Record {
     let (partition, offset) = (message.partition(), message.offset());
@@ -34,6 +37,7 @@ pub(super) fn record(message: &BorrowedMessage<'_>, menu: &Menu) -> Record {
             id,
             reason,
             detail,
+            at_millis: Some(millis),
             key: message.key().map(<[u8]>::to_vec),
             value: value.unwrap_or_default().to_vec(),
         }),
@@ -43,6 +47,11 @@ pub(super) fn record(message: &BorrowedMessage<'_>, menu: &Menu) -> Record {
 /// Offsets and partitions that were read are never negative.
 pub(super) fn number(signed: i64) -> u64 {
     u64::try_from(signed).unwrap_or_default()
+}
+
+/// The `message_id` that makes another order of what stands there, the same each time.
+pub(super) fn minted_anew(millis: i64, partition: i32, offset: i64) -> Uuid {
+    minted(millis, partition, offset | ANEW)
 }
 
 /// Tells a record from others, never 0: FNV-1a, 64 bits.
@@ -75,6 +84,7 @@ mod tests {
         assert_eq!(minted(1, 1, 5), ids[1]);
         // The bits that name the kind of id are not taken from the offset's end.
         assert_ne!(minted(1, 0, 5), minted(1, 0, 6));
+        assert_ne!(minted(1, 0, 5), minted_anew(1, 0, 5));
     }
 
     #[test]

@@ -52,11 +52,19 @@ impl Topics {
     /// Makes the topics that are missing, with as many replicas as Kafka thinks right.
     pub(super) async fn make_missing(&self, partitions: i32) -> Result<(), LogError> {
         let names = &self.settings.names;
-        for (topic, partitions) in [(&names.topic, partitions), (&names.dead_letters, 1)] {
+        // Letters stay until somebody resolves them.
+        let for_ever = ("retention.ms", "-1");
+        for (topic, partitions, settings) in [
+            (&names.topic, partitions, &[][..]),
+            (&names.dead_letters, 1, &[for_ever]),
+        ] {
             if !self.partitions(topic).await?.is_empty() {
                 continue;
             }
-            let wanted = [NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))];
+            let wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+            let wanted = [settings
+                .iter()
+                .fold(wanted, |topic, (name, value)| topic.set(name, value))];
             let options = AdminOptions::new().operation_timeout(Some(CREATE_TIMEOUT));
             let made = self.admin()?.create_topics(&wanted, &options).await;
             match made.map_err(|error| away(&error))?.into_iter().next() {

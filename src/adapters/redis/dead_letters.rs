@@ -1,5 +1,6 @@
 //! The dead letters of the stream, for operators.
 
+use async_trait::async_trait;
 use coffee_rt_actors::domain::{Instant, Order};
 use coffee_rt_actors::ports::{EntryId, LogError};
 use redis::Value;
@@ -9,22 +10,20 @@ use super::entry::{bytes, minted, parse_id, record, strange};
 use super::link::{Link, UrlError, client};
 use super::scripts::{LETTERS, RESUBMIT};
 use super::{DEAD_LETTERS, STREAM};
-use crate::adapters::dead_letter::{DeadLetter, Resubmission};
+use crate::adapters::dead_letter::{DeadLetter, DeadLetterBox, Keeper, PAGE_LETTERS, Resubmission};
 
-/// How many dead letters are read at once.
-pub const PAGE_LETTERS: usize = 100;
 /// Before the names of the entry's own fields.
 const ENTRY_PREFIX: &[u8] = b"entry.";
 /// All fields of an entry that had too many.
 const PACKED_ENTRY: &[u8] = b"packed_entry";
 
 /// The dead letters of one Redis.
-pub struct DeadLetters {
+pub struct RedisDeadLetters {
     link: Link,
     backlog_limit: u64,
 }
 
-impl DeadLetters {
+impl RedisDeadLetters {
     /// Reads the URL and does no I/O.
     ///
     /// # Errors
@@ -34,44 +33,45 @@ impl DeadLetters {
         Ok(Self { link, backlog_limit })
     }
 
-    /// The most entries that the stream may hold.
-    #[must_use]
-    pub const fn backlog_limit(&self) -> u64 {
-        self.backlog_limit
+    async fn page(&self, command: &str, from: &str, to: &str) -> Result<Vec<DeadLetter>, LogError> {
+        let page = self.link.run(&LETTERS, &[DEAD_LETTERS], |script| {
+            script.arg(command).arg(from).arg(to).arg(PAGE_LETTERS);
+        });
+        let Value::Array(letters) = page.await? else {
+            return Err(strange("no dead letters"));
+        };
+        letters.into_iter().map(letter).collect()
+    }
+}
+
+#[async_trait]
+impl DeadLetterBox for RedisDeadLetters {
+    fn keeper(&self) -> Keeper {
+        Keeper {
+            product: "Redis",
+            variable: "REDIS_URL",
+            log: "stream",
+            backlog_setting: "v2.backlog_orders",
+            backlog_limit: self.backlog_limit,
+        }
     }
 
-    /// How many there are.
-    ///
-    /// # Errors
-    /// [`LogError::Away`], as for every call.
-    pub async fn count(&self) -> Result<u64, LogError> {
+    async fn count(&self) -> Result<u64, LogError> {
         let length = self.link.send(redis::cmd("XLEN").arg(DEAD_LETTERS)).await?;
         redis::from_redis_value(length).map_err(|_| strange("a length"))
     }
 
-    /// At most [`PAGE_LETTERS`] of them, the oldest first, beyond the one with that id.
-    ///
-    /// # Errors
-    /// [`LogError::Away`].
-    pub async fn oldest_first(&self, beyond: Option<&str>) -> Result<Vec<DeadLetter>, LogError> {
+    async fn oldest_first(&self, beyond: Option<&str>) -> Result<Vec<DeadLetter>, LogError> {
         let from = beyond.map_or_else(|| "-".to_owned(), |id| format!("({id}"));
         self.page("XRANGE", &from, "+").await
     }
 
-    /// At most [`PAGE_LETTERS`] of them, the newest first, beyond the one with that id.
-    ///
-    /// # Errors
-    /// [`LogError::Away`].
-    pub async fn newest_first(&self, beyond: Option<&str>) -> Result<Vec<DeadLetter>, LogError> {
+    async fn newest_first(&self, beyond: Option<&str>) -> Result<Vec<DeadLetter>, LogError> {
         let from = beyond.map_or_else(|| "+".to_owned(), |id| format!("({id}"));
         self.page("XREVRANGE", &from, "-").await
     }
 
-    /// The one with that id.
-    ///
-    /// # Errors
-    /// [`LogError::Away`].
-    pub async fn find(&self, id: &str) -> Result<Option<DeadLetter>, LogError> {
+    async fn find(&self, id: &str) -> Result<Option<DeadLetter>, LogError> {
         // An id without its number would mean all of that millisecond.
         let Some(id) = parse_id(id.as_bytes()) else {
             return Ok(None);
@@ -80,11 +80,7 @@ impl DeadLetters {
         Ok(self.page("XRANGE", &id, &id).await?.pop())
     }
 
-    /// Puts a letter's order into the stream and takes the letter away, in one step.
-    ///
-    /// # Errors
-    /// [`LogError::Away`] leaves the outcome unknown; doing it again is safe.
-    pub async fn resubmit(&self, letter: &DeadLetter, order: &Order) -> Result<Resubmission, LogError> {
+    async fn resubmit(&self, letter: &DeadLetter, order: &Order) -> Result<Resubmission, LogError> {
         let done = self.link.run(&RESUBMIT, &[STREAM, DEAD_LETTERS], |script| {
             script.arg(&letter.id).arg(self.backlog_limit).arg(order.to_record());
         });
@@ -96,27 +92,13 @@ impl DeadLetters {
         }
     }
 
-    /// Deletes a letter for good. False where there is none with that id.
-    ///
-    /// # Errors
-    /// [`LogError::Away`] leaves the outcome unknown; doing it again is safe.
-    pub async fn discard(&self, id: &str) -> Result<bool, LogError> {
+    async fn discard(&self, id: &str) -> Result<bool, LogError> {
         let Some(id) = parse_id(id.as_bytes()) else {
             return Ok(false);
         };
         let mut delete = redis::cmd("XDEL");
         delete.arg(DEAD_LETTERS).arg(id.to_string());
         Ok(self.link.send(&delete).await? == Value::Int(1))
-    }
-
-    async fn page(&self, command: &str, from: &str, to: &str) -> Result<Vec<DeadLetter>, LogError> {
-        let page = self.link.run(&LETTERS, &[DEAD_LETTERS], |script| {
-            script.arg(command).arg(from).arg(to).arg(PAGE_LETTERS);
-        });
-        let Value::Array(letters) = page.await? else {
-            return Err(strange("no dead letters"));
-        };
-        letters.into_iter().map(letter).collect()
     }
 }
 
@@ -151,6 +133,7 @@ fn letter(found: Value) -> Result<DeadLetter, LogError> {
         record: record(&entry).map(std::borrow::Cow::into_owned),
         // Where somebody else wrote it there, any will do: it leaves here once.
         minted: parse_id(source_id.as_bytes()).map_or_else(Uuid::now_v7, minted),
+        fresh: Uuid::now_v7(),
         reason,
         detail,
         source_id,

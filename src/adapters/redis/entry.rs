@@ -8,11 +8,7 @@ use coffee_rt_actors::ports::{Entry, EntryId, LogError, Poison, PoisonReason};
 use redis::Value;
 use uuid::{Builder, Uuid};
 
-use crate::adapters::record::read;
-
-/// The field of an entry that holds the whole order as JSON. Entries of other producers may have a field for each of the
-/// order's instead.
-pub const RECORD_FIELD: &str = "order";
+use crate::adapters::record::{RECORD_FIELD, read};
 
 /// Reads the answer to `XREADGROUP` on one stream.
 pub(super) fn entries(answer: Value, menu: &Menu) -> Result<Vec<Entry>, LogError> {

@@ -12,8 +12,7 @@ mod scripts;
 
 pub use bus::{DELTA_CHANNEL, MAX_MESSAGE_BYTES, RedisBus};
 pub use cache::{HOURLY, RECENT, RedisCache, STORED_TOTAL, STORED_TOTAL_MS, TOP_DRINKS};
-pub use dead_letters::{DeadLetters, PAGE_LETTERS};
-pub use entry::RECORD_FIELD;
+pub use dead_letters::RedisDeadLetters;
 pub use link::UrlError;
 pub use log::RedisStream;
 
@@ -26,4 +25,4 @@ pub const DEAD_LETTERS: &str = "orders:dead-letter";
 /// The nodes, with the time of their last sign of life.
 pub const NODES: &str = "orders:nodes";
 /// The most dead letters. When there are as many, further ones wait in the stream, which then fills up.
-pub const MAX_DEAD_LETTERS: u64 = 100_000;
+pub const MAX_DEAD_LETTERS: u64 = super::dead_letter::MAX_DEAD_LETTERS;

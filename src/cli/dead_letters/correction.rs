@@ -8,7 +8,6 @@ use coffee_rt_actors::ports::PoisonReason;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
-use uuid::Uuid;
 
 use crate::adapters::dead_letter::DeadLetter;
 
@@ -56,14 +55,15 @@ impl Corrections {
         if !self.new_key && self.set.is_empty() && letter.reason == PoisonReason::KeyReused.name() {
             return Err("another order was stored under its message_id: --new-key stores both".to_owned());
         }
-        let record = self.correct(letter.record.as_deref().unwrap_or_default());
+        let record = self.correct(letter);
         Order::from_record(&record, letter.minted, menu).map_err(|error| format!("{error}: {}", advice(&error)))
     }
 
     /// The record with the corrected fields, each once. Without corrections it stays as it is.
-    fn correct(&self, record: &[u8]) -> Vec<u8> {
+    fn correct(&self, letter: &DeadLetter) -> Vec<u8> {
+        let record = letter.record.as_deref().unwrap_or_default();
         let mut set: Vec<(&str, &str)> = self.set.iter().map(|set| (set.field, set.value.as_str())).collect();
-        let key = Uuid::now_v7().to_string();
+        let key = letter.fresh.to_string();
         if self.new_key {
             set.push((KEY, &key));
         }
@@ -134,6 +134,8 @@ fn advice(error: &OrderError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use coffee_rt_actors::domain::{Cents, Instant};
 
@@ -147,6 +149,7 @@ mod tests {
             entry: Vec::new(),
             record: Some(record.as_bytes().to_vec()),
             minted: Uuid::from_u128(9),
+            fresh: Uuid::from_u128(10),
         }
     }
 
@@ -173,7 +176,7 @@ mod tests {
             ..set(&["drink=latte"])
         };
         let order = fresh.apply(&letter(&keyed), &Menu::default()).unwrap();
-        assert_eq!(order.message_id.get_version_num(), 7);
+        assert_eq!(order.message_id, Uuid::from_u128(10));
     }
 
     #[test]

@@ -9,8 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::correction::Corrections;
-use crate::adapters::dead_letter::{DeadLetter, Resubmission};
-use crate::adapters::redis::DeadLetters;
+use crate::adapters::dead_letter::{DeadLetter, DeadLetterBox, Keeper, Resubmission};
 
 /// What became of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +42,11 @@ impl Fate {
     /// Whether what was asked for was done, or could be.
     pub(super) const fn is_well(&self) -> bool {
         !matches!(self.outcome, Outcome::Left | Outcome::Missing)
+    }
+
+    /// Whether the letter was there and is not any more.
+    pub(super) const fn has_taken_it_away(&self) -> bool {
+        matches!(self.outcome, Outcome::Resubmitted | Outcome::Discarded)
     }
 
     fn new(id: &str, outcome: Outcome) -> Self {
@@ -102,7 +106,7 @@ pub(super) fn lines(fates: &[Fate]) -> Vec<String> {
 
 /// Submits again.
 pub(super) struct Resubmitting<'a> {
-    pub(super) letters: &'a DeadLetters,
+    pub(super) letters: &'a dyn DeadLetterBox,
     pub(super) menu: &'a Menu,
     pub(super) corrections: &'a Corrections,
     pub(super) dry_run: bool,
@@ -151,9 +155,15 @@ impl Resubmitting<'_> {
             Resubmission::Done => Fate::submitted(&letter.id, Outcome::Resubmitted, &order),
             Resubmission::Missing => Fate::new(&letter.id, Outcome::Missing),
             Resubmission::Full => {
-                let limit = self.letters.backlog_limit();
+                let Keeper {
+                    log,
+                    backlog_setting,
+                    backlog_limit,
+                    ..
+                } = self.letters.keeper();
                 let why = format!(
-                    "the stream is full (v2.backlog_orders = {limit}): try again when the nodes have stored some of it"
+                    "the {log} is full ({backlog_setting} = {backlog_limit}): \
+                     try again when the nodes have stored some of it"
                 );
                 Fate::left(&letter.id, why)
             }
@@ -163,7 +173,7 @@ impl Resubmitting<'_> {
 
 /// Deletes the letters of those ids.
 pub(super) async fn discard_these(
-    letters: &DeadLetters,
+    letters: &dyn DeadLetterBox,
     ids: Vec<String>,
     fates: &mut Vec<Fate>,
 ) -> Result<(), LogError> {

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use console::style;
 use serde_json::{Map, Value, json};
 
+use crate::adapters::RECORD_FIELD;
 use crate::adapters::dead_letter::DeadLetter;
-use crate::adapters::redis::RECORD_FIELD;
 use crate::cli::screen::table;
 
 /// A cell of the table is cut there; JSON has all of it.
@@ -134,6 +134,7 @@ mod tests {
                 .collect(),
             record: None,
             minted: uuid::Uuid::nil(),
+            fresh: uuid::Uuid::nil(),
         }
     }
 
