@@ -14,7 +14,7 @@
 //!
 //! Limits: `limits.credit_orders` orders under way to the topic (further ones: 503), 1,000 orders in an append and in a
 //! transaction, one of each under way, `v3.backlog_orders` records that are not stored (further orders: 503), 4,000
-//! records in a reader's hands and 4 MiB read ahead of it (the rest waits in the partition).
+//! records in a reader's hands and 1 MiB read ahead of it (the rest waits in the partition).
 //!
 //! Sinks start first. Everything but the pairs goes through slots, so each child restarts alone.
 

@@ -18,7 +18,7 @@ const RECONNECT_BACKOFF_MAX_MS: u64 = 1_000;
 /// How often clients look for new partitions and leaders.
 const METADATA_REFRESH_MS: u64 = 5_000;
 /// Bytes that a client reads ahead of what is asked for.
-const READ_AHEAD_KIB: u64 = 4 * 1024;
+const READ_AHEAD_KIB: u64 = 1024;
 /// How long a broker may wait for more before it answers: fewer, larger answers cost less.
 const FETCH_WAIT_MS: u64 = 10;
 /// Bytes for which it does not wait.
