@@ -59,7 +59,7 @@ impl LetterReader {
         })
     }
 
-    /// Whether there were more letters than are looked at.
+    /// Whether there may be more letters than are looked at.
     pub(super) fn overlooks(&self) -> bool {
         self.unresolved.overlooks()
     }
