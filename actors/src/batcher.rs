@@ -9,27 +9,28 @@
 //! Beside a [`crate::partition_reader::PartitionReader`] the position in the partition moves with the orders. After every
 //! doubt what waits is thrown away, the shard is claimed anew, and the reader begins where the claim says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use self::in_flight::{InFlight, answer_of, unearned_delta};
+use self::partition::{bury, commit};
 use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS, unless_it_panics};
 use crate::deltas::Deltas;
-use crate::domain::OrderBatch;
 use crate::drill;
 use crate::partition_reader::PartitionReaderMsg;
-use crate::ports::{
-    Claim, Delta, DeltaContent, Partition, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError,
-};
-use crate::supervision::{Address, Failure, Slot, Worker};
-use crate::telemetry::{BatchMetrics, ReadMetrics};
+use crate::ports::{Claim, Delta, DeltaContent, EntryId, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError};
+use crate::supervision::{Address, Failure, Worker};
+use crate::telemetry::BatchMetrics;
 use crate::ticket::{Consignment, Refusal, Ticket};
 
 mod in_flight;
+mod partition;
+
+pub use partition::PartitionSide;
 
 /// The most orders of one transaction.
 pub const MAX_BATCH_ORDERS: usize = 1_000;
@@ -43,8 +44,8 @@ pub enum BatcherMsg<C> {
     Accept(C),
     /// Store these orders.
     AcceptAll(Vec<C>),
-    /// Claim the partition anew, and tell its reader where to begin.
-    Begin,
+    /// Claim the partition anew, and tell this reader where to begin.
+    Begin(Address<PartitionReaderMsg>),
     /// The claim it asked for.
     Claimed(Result<Claim, StoreError>),
     /// The commit it began has ended.
@@ -74,28 +75,23 @@ pub struct BatcherArgs {
     pub partition: Option<PartitionSide>,
 }
 
-/// What the batcher of a partition needs of its log.
-#[derive(Clone)]
-pub struct PartitionSide {
-    /// Where poison is buried; outlives each generation.
-    pub log: Arc<dyn Partition>,
-    /// The reader beside it.
-    pub reader: Slot<PartitionReaderMsg>,
-    /// What it counts.
-    pub metrics: ReadMetrics,
-}
-
 /// Commits orders in groups.
 pub struct Batcher<C: Consignment> {
     me: Address<BatcherMsg<C>>,
     args: BatcherArgs,
     claim: Option<Claim>,
+    /// The reader that asked last. Not one of a slot: it may hear of the claim before it is to be found there.
+    reader: Option<Address<PartitionReaderMsg>>,
     /// Whether a claim, a commit or a pause is under way: exactly one message will end it.
     busy: bool,
     waiting: Vec<C>,
     in_flight: Option<InFlight<C>>,
     /// Whether the shard is to be claimed anew when nothing is under way, whatever its claim.
     claim_anew: bool,
+    /// Poison in hand that is in the dead letters already: the batch that it was buried for is tried in other shapes.
+    buried: BTreeSet<EntryId>,
+    /// Where the position was to be after a commit that failed, until it is seen there.
+    missed: Option<i64>,
     /// The most orders of the next batch: fewer while the one that the store refuses is looked for.
     batch_limit: usize,
     backoff: Backoff,
@@ -110,10 +106,13 @@ impl<C: Consignment> Worker for Batcher<C> {
             me,
             args,
             claim: None,
+            reader: None,
             busy: false,
             waiting: Vec::new(),
             in_flight: None,
             claim_anew: false,
+            buried: BTreeSet::new(),
+            missed: None,
             batch_limit: MAX_BATCH_ORDERS,
             backoff: Backoff::default(),
         };
@@ -128,7 +127,11 @@ impl<C: Consignment> Worker for Batcher<C> {
         match message {
             BatcherMsg::Accept(consignment) => self.accept(consignment),
             BatcherMsg::AcceptAll(consignments) => consignments.into_iter().for_each(|one| self.accept(one)),
-            BatcherMsg::Begin => self.claim_anew |= self.claim.is_some(),
+            BatcherMsg::Begin(reader) => {
+                self.reader = Some(reader);
+                // A claim that is under way is as good as a new one.
+                self.claim_anew |= self.claim.is_some();
+            }
             BatcherMsg::Claimed(Ok(claim)) => self.claimed(claim),
             BatcherMsg::Claimed(Err(error)) => self.back_off(&error),
             BatcherMsg::Committed(Ok(receipt)) => self.committed(&receipt),
@@ -182,12 +185,6 @@ impl<C: Consignment> Batcher<C> {
         }
     }
 
-    /// Whether it was read under the present claim, where that matters.
-    fn is_current(&self, consignment: &C) -> bool {
-        let epoch = self.claim.map(|claim| claim.epoch);
-        consignment.place().is_none_or(|place| Some(place.epoch) == epoch)
-    }
-
     /// Begins the next piece of work, if none is under way.
     fn proceed(&mut self) {
         if self.busy {
@@ -216,13 +213,6 @@ impl<C: Consignment> Batcher<C> {
         }
     }
 
-    /// Gives up what was read of a partition: it will be read again.
-    fn throw_away(&mut self) {
-        self.claim = None;
-        self.in_flight = None;
-        self.waiting.clear();
-    }
-
     fn begin_claim(&mut self) {
         self.busy = true;
         let (writer, me) = (self.args.writer.clone(), self.me.clone());
@@ -236,11 +226,13 @@ impl<C: Consignment> Batcher<C> {
         self.busy = false;
         self.claim = Some(claim);
         // A store that lets itself be claimed and then fails every commit is as good as away.
-        if self.in_flight.is_none() && self.waiting.is_empty() {
+        let reached = claim.position.map(|position| position.next_offset);
+        if self.in_flight.is_none() && self.waiting.is_empty() && reached >= self.missed {
             self.store_answers();
         }
-        if let Some(partition) = &self.args.partition {
-            let _ = partition.reader.send(PartitionReaderMsg::Begin(claim));
+        // Where it is dead, the next one will ask.
+        if let Some(reader) = &self.reader {
+            let _ = reader.send(PartitionReaderMsg::Begin(claim));
         }
     }
 
@@ -252,7 +244,8 @@ impl<C: Consignment> Batcher<C> {
         }
         let (writer, me, batch) = (self.args.writer.clone(), self.me.clone(), in_flight.batch.clone());
         let burial = self.args.partition.as_ref().map(|side| side.log.clone());
-        let poison = in_flight.poison.clone();
+        let is_new = |poison: &&PoisonRecord| !self.buried.contains(&poison.id);
+        let poison: Vec<_> = in_flight.poison.iter().filter(is_new).cloned().collect();
         let timer = self.args.metrics.commit_seconds.start_timer();
         tokio::spawn(async move {
             let work = async {
@@ -292,8 +285,10 @@ impl<C: Consignment> Batcher<C> {
         });
         if let (Some(partition), Some(advance)) = (&self.args.partition, settled.batch.advance()) {
             partition.log.stored(advance.to.next_offset);
-            let buried = settled.poison.iter();
-            buried.for_each(|poison| partition.metrics.buried(poison.reason));
+            for poison in &settled.poison {
+                partition.metrics.buried(poison.reason);
+                self.buried.remove(&poison.id);
+            }
             return;
         }
         let mut undecided = Vec::new();
@@ -313,12 +308,18 @@ impl<C: Consignment> Batcher<C> {
 
     fn commit_failed(&mut self, error: StoreError) {
         match error {
+            // Where it refuses to move a position over what is buried, no order is to blame.
+            StoreError::Refused(reason) if self.moves_position_alone() => {
+                self.commit_failed(StoreError::Away(reason));
+            }
             StoreError::Refused(reason) => {
                 self.busy = false;
+                self.note_burials();
                 self.refused(&reason);
             }
             StoreError::KeysReused(keys) => {
                 self.busy = false;
+                self.note_burials();
                 self.condemn(
                     PoisonReason::KeyReused,
                     "another order was stored under its key",
@@ -337,10 +338,12 @@ impl<C: Consignment> Batcher<C> {
                 self.pause();
             }
             StoreError::Away(_) => {
-                self.claim = None;
                 if self.args.partition.is_some() {
+                    let advance = self.in_flight.as_ref().and_then(|lost| lost.batch.advance());
+                    self.missed = advance.map(|advance| advance.to.next_offset);
                     self.throw_away();
                 }
+                self.claim = None;
                 self.back_off(&error);
             }
         }
@@ -366,19 +369,6 @@ impl<C: Consignment> Batcher<C> {
         }
     }
 
-    /// Makes the position pass over orders of the batch, which is formed again.
-    fn condemn(&mut self, reason: PoisonReason, detail: &str, is_poison: impl Fn(Uuid) -> bool) {
-        let Some(mut in_flight) = self.in_flight.take() else {
-            return;
-        };
-        for one in &mut in_flight.waiting {
-            if one.order().is_some_and(|order| is_poison(order.message_id)) {
-                one.condemn(reason, detail);
-            }
-        }
-        self.waiting.splice(..0, in_flight.waiting);
-    }
-
     /// Pauses before the store is tried again, and answers those who have waited long enough.
     fn back_off(&mut self, error: &StoreError) {
         tracing::debug!(%error, "the store is away, trying again");
@@ -396,6 +386,7 @@ impl<C: Consignment> Batcher<C> {
     }
 
     fn store_answers(&mut self) {
+        self.missed = None;
         self.backoff.answers();
         self.args.ready.store(true, Ordering::Relaxed);
     }
@@ -410,26 +401,4 @@ impl<C: Consignment> Batcher<C> {
         let refused = self.waiting.drain(..).map(|one| (one, Err(refusal.clone())));
         C::answer(refused.collect());
     }
-}
-
-/// Copies poison to the dead letters, before the position passes over it.
-async fn bury(partition: Option<&dyn Partition>, poison: &[PoisonRecord]) -> Result<(), StoreError> {
-    match partition {
-        Some(partition) if !poison.is_empty() => {
-            let buried = partition.bury(poison).await;
-            buried.map_err(|error| StoreError::Away(format!("dead letters: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn commit(writer: &dyn ShardWriter, claim: Claim, batch: Arc<OrderBatch>) -> Result<Receipt, StoreError> {
-    if batch.advance().is_none() || !drill::advance_before_commit() {
-        return writer.commit(claim, batch).await;
-    }
-    // The drill: what is under way when the node dies is passed over for ever.
-    let position = OrderBatch::default().with_advance(batch.advance());
-    writer.commit(claim, Arc::new(position)).await?;
-    let orders = OrderBatch::build(batch.orders().to_vec());
-    writer.commit(claim, Arc::new(orders)).await
 }

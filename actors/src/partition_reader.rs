@@ -28,6 +28,8 @@ type Begun = Result<(Beginning, Arc<dyn PartitionStream>), LogError>;
 pub enum PartitionReaderMsg {
     /// Begin where this claim says, and forget what was read before.
     Begin(Claim),
+    /// Read no more until the next claim: it would be thrown away.
+    Halt,
     /// The partition was begun.
     Begun(i64, Begun),
     /// The reading it began has ended.
@@ -57,7 +59,7 @@ pub struct PartitionReaderArgs {
 pub struct PartitionReader {
     me: Address<PartitionReaderMsg>,
     args: PartitionReaderArgs,
-    /// Of the claim that is read under; none before the first.
+    /// Of the claim that is read under; none while there is none.
     epoch: Option<i64>,
     stream: Option<Arc<dyn PartitionStream>>,
     backoff: Backoff,
@@ -82,6 +84,7 @@ impl Worker for PartitionReader {
     async fn handle(&mut self, message: PartitionReaderMsg) -> Result<(), Failure> {
         match message {
             PartitionReaderMsg::Begin(claim) => self.begin(claim),
+            PartitionReaderMsg::Halt => (self.epoch, self.stream) = (None, None),
             // Whatever an earlier claim brought is in nobody's way.
             PartitionReaderMsg::Begun(epoch, _)
             | PartitionReaderMsg::Read(epoch, _)
@@ -109,7 +112,7 @@ impl Worker for PartitionReader {
 
 impl PartitionReader {
     fn ask_for_claim(&self) -> Result<(), Failure> {
-        let asked = self.args.batcher.send(BatcherMsg::Begin);
+        let asked = self.args.batcher.send(BatcherMsg::Begin(self.me.clone()));
         asked.map_err(|_| "the batcher is gone".into())
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -10,18 +10,22 @@ use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::process::Command;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::node::node_program;
 use crate::stream::Stream;
+use crate::topic::Topic;
 
 /// Where the server of PostgreSQL is, as `deploy/local/services env` prints it.
 const URL_VARIABLES: [&str; 2] = ["COFFEE_RT_TEST_POSTGRES_URL", "DATABASE_URL"];
 /// Databases and logs are made here, on the disk that the build uses.
 const WORK_FOLDER: &str = "target/bench";
 
-/// How long a stream may take to be stored before its orders are counted.
+/// How long a log may take to be stored before its orders are counted.
 const DRAIN_LIMIT: Duration = Duration::from_secs(120);
+/// How often it is asked what is not stored.
+const POLL: Duration = Duration::from_millis(10);
 
 /// Which store is measured, and by which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -33,6 +37,8 @@ pub enum Engine {
     Postgres,
     /// The server, behind a Redis stream.
     Redis,
+    /// The server, behind a Kafka topic.
+    Kafka,
 }
 
 /// A fresh database in a fresh folder; both are deleted in the end.
@@ -40,8 +46,14 @@ pub struct Database {
     folder: TempDir,
     /// Of PostgreSQL: the server, and the name.
     postgres: Option<(String, String)>,
-    /// The stream before it.
-    stream: Option<Stream>,
+    /// The log before it.
+    log: Option<Log>,
+}
+
+/// Where orders are before they are in the database.
+enum Log {
+    Stream(Stream),
+    Topic(Topic),
 }
 
 /// What a recount says.
@@ -63,15 +75,19 @@ impl Engine {
 
     /// The version that is measured.
     pub fn version(self) -> &'static str {
-        if self == Self::Redis { "v2" } else { "v1" }
+        match self {
+            Self::Sqlite | Self::Postgres => "v1",
+            Self::Redis => "v2",
+            Self::Kafka => "v3",
+        }
     }
 
     /// Where it takes orders.
     pub fn order_path(self) -> &'static str {
-        if self == Self::Redis {
-            "/api/v2/order"
-        } else {
-            Self::V1_PATH
+        match self {
+            Self::Sqlite | Self::Postgres => Self::V1_PATH,
+            Self::Redis => "/api/v2/order",
+            Self::Kafka => "/api/v3/order",
         }
     }
 
@@ -81,7 +97,13 @@ impl Engine {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
+            Self::Kafka => "kafka",
         }
+    }
+
+    /// Whether orders are in a log before they are stored.
+    pub fn has_log(self) -> bool {
+        matches!(self, Self::Redis | Self::Kafka)
     }
 }
 
@@ -91,35 +113,67 @@ impl Database {
         let folder = work_folder()?;
         let postgres = match engine {
             Engine::Sqlite => None,
-            Engine::Postgres | Engine::Redis => {
+            Engine::Postgres | Engine::Redis | Engine::Kafka => {
                 let server = postgres_url()?;
                 let name = format!("bench_{}", Uuid::new_v4().simple());
                 administrate(&server, format!("CREATE DATABASE {name}")).await?;
                 Some((server, name))
             }
         };
-        let stream = match engine {
-            Engine::Redis => Some(Stream::create()?),
-            _ => None,
+        let log = match engine {
+            Engine::Sqlite | Engine::Postgres => None,
+            Engine::Redis => Some(Log::Stream(Stream::create()?)),
+            Engine::Kafka => Some(Log::Topic(Topic::create()?)),
         };
-        Ok(Self {
-            folder,
-            postgres,
-            stream,
-        })
+        Ok(Self { folder, postgres, log })
     }
 
     /// Deletes it.
     pub async fn delete(self) -> anyhow::Result<()> {
+        if let Some(Log::Topic(topic)) = &self.log {
+            topic.delete().await?;
+        }
         match &self.postgres {
             Some((server, name)) => administrate(server, format!("DROP DATABASE {name} WITH (FORCE)")).await,
             None => Ok(()),
         }
     }
 
-    /// The stream before it, if there is one.
-    pub fn stream(&self) -> Option<&Stream> {
-        self.stream.as_ref()
+    /// Writes that many orders to the log before it, and tells how many are there.
+    pub async fn fill_log(&self, orders: u64) -> anyhow::Result<u64> {
+        match self.log.as_ref().context("a log")? {
+            Log::Stream(stream) => tokio::task::block_in_place(|| stream.fill(orders))?,
+            Log::Topic(topic) => tokio::task::block_in_place(|| topic.fill(orders))?,
+        }
+        self.unstored().await
+    }
+
+    /// Orders in the log that are not stored yet.
+    pub async fn unstored(&self) -> anyhow::Result<u64> {
+        let topic = match &self.log {
+            None => return Ok(0),
+            Some(Log::Stream(stream)) => return stream.length(),
+            Some(Log::Topic(topic)) => topic,
+        };
+        let ends: u64 = tokio::task::block_in_place(|| topic.ends())?.values().sum();
+        let mut conn = PgConnection::connect(&self.url().context("a URL")?).await?;
+        let stored: i64 = sqlx::query_scalar("SELECT coalesce(sum(records), 0)::bigint FROM coffee_rt.shards")
+            .fetch_one(&mut conn)
+            .await?;
+        conn.close().await?;
+        Ok(ends.saturating_sub(u64::try_from(stored)?))
+    }
+
+    /// Waits until all is stored.
+    pub async fn until_stored(&self, limit: Duration) -> anyhow::Result<()> {
+        let until = Instant::now() + limit;
+        loop {
+            match self.unstored().await? {
+                0 => return Ok(()),
+                left if Instant::now() > until => bail!("{left} orders are not stored after {limit:?}"),
+                _ => sleep(POLL).await,
+            }
+        }
     }
 
     /// The ids of all stored orders by their keys.
@@ -158,17 +212,35 @@ impl Database {
             Some(url) => vec!["--database-url".to_owned(), url],
             None => vec!["--sqlite-path".to_owned(), self.file().display().to_string()],
         };
-        if let Some(stream) = &self.stream {
-            flags.extend(["--redis-url", &stream.url, "--versions", "v2"].map(str::to_owned));
+        match &self.log {
+            None => {}
+            Some(Log::Stream(stream)) => {
+                flags.extend(["--redis-url", &stream.url, "--versions", "v2"].map(str::to_owned));
+            }
+            Some(Log::Topic(topic)) => {
+                flags.extend(["--kafka-bootstrap-servers", &topic.servers, "--versions", "v3"].map(str::to_owned));
+            }
         }
         flags
+    }
+
+    /// The node's settings that no flag is for.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        match &self.log {
+            Some(Log::Topic(topic)) => vec![
+                ("COFFEE_RT_V3__TOPIC", topic.name.clone()),
+                ("COFFEE_RT_V3__GROUP", topic.name.clone()),
+            ],
+            _ => Vec::new(),
+        }
     }
 
     /// Runs one of the node's commands on it and returns what it prints.
     pub async fn command(&self, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
         let mut command = Command::new(node_program()?);
         command.args(arguments).args(self.flags());
-        command.env_clear().current_dir(self.folder()).kill_on_drop(true);
+        command.env_clear().envs(self.variables());
+        command.current_dir(self.folder()).kill_on_drop(true);
         let output = command.output().await?;
         // 1 says that the answer is no, and is an answer.
         if !matches!(output.status.code(), Some(0 | 1)) {
@@ -179,9 +251,7 @@ impl Database {
 
     /// Recounts it and checks that its orders are those that were acknowledged, and at most `unanswered` more.
     pub async fn check(&self, acknowledged: u64, unanswered: u64) -> anyhow::Result<Audit> {
-        if let Some(stream) = &self.stream {
-            stream.until_empty(DRAIN_LIMIT).await?;
-        }
+        self.until_stored(DRAIN_LIMIT).await?;
         let audit: Audit = serde_json::from_slice(&self.command(&["audit", "--json"]).await?)?;
         let complain = |reason: String| Err(WrongCount(reason).into());
         if !audit.differences.is_empty() {

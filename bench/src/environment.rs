@@ -45,6 +45,9 @@ pub async fn describe(engines: &[Engine]) -> anyhow::Result<BTreeMap<&'static st
     if engines.contains(&Engine::Redis) {
         facts.insert("redis", Stream::create()?.version()?);
     }
+    if engines.contains(&Engine::Kafka) {
+        facts.insert("librdkafka", rdkafka::util::get_rdkafka_version().1);
+    }
     let mut conn = SqliteConnectOptions::new().in_memory(true).connect().await?;
     let version = sqlx::query_scalar("SELECT sqlite_version()")
         .fetch_one(&mut conn)

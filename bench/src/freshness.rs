@@ -15,6 +15,8 @@ use crate::report::{Figure, Wanted, median, percentile_ms};
 
 /// For 99 of 100 orders.
 const GOAL_P99_MS: f64 = 50.0;
+/// The same through Kafka.
+const KAFKA_GOAL_P99_MS: f64 = 100.0;
 /// How long the last order's frame may take.
 const LAST_FRAME_LIMIT: Duration = Duration::from_secs(5);
 
@@ -95,7 +97,12 @@ pub async fn measure(
         median(&rates),
         median(&p50s)
     );
-    Ok(Figure::new(what, "ms", Wanted::AtMost(GOAL_P99_MS), &p99s).beside(remark))
+    let goal = if engine == Engine::Kafka {
+        KAFKA_GOAL_P99_MS
+    } else {
+        GOAL_P99_MS
+    };
+    Ok(Figure::new(what, "ms", Wanted::AtMost(goal), &p99s).beside(remark))
 }
 
 /// Collects frames until a time, or until one includes so many orders.
@@ -116,7 +123,8 @@ async fn listen(
 }
 
 /// How long each order waited for its frame; zero where the frame came first. In a database that had no other orders an
-/// order's id is the number of orders that a frame must include.
+/// order's id is the number of orders that a frame must include; where several partitions are stored at once it is so to
+/// within a batch.
 fn waits(orders: &[Acknowledged], ids: &HashMap<Uuid, u64>, frames: &[Arrival]) -> Option<Vec<Duration>> {
     let wait = |order: &Acknowledged| {
         let id = order.placed.id.or_else(|| ids.get(&order.placed.message_id).copied())?;

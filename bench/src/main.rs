@@ -20,6 +20,7 @@ mod sockets;
 mod startup;
 mod stream;
 mod sustained;
+mod topic;
 mod wrk;
 
 use std::net::SocketAddr;
@@ -67,9 +68,9 @@ enum Command {
     Startup(Options),
     /// Memory and delay of thousands of WebSockets
     Sockets(Options),
-    /// Orders a second that are acknowledged and stored, through a stream
+    /// Orders a second that are acknowledged and stored, through a log
     Sustained(Options),
-    /// Storing a stream of a million orders, against what PostgreSQL does alone
+    /// Storing a log of a million orders, against what PostgreSQL does alone
     Backlog(Options),
     /// All of them
     All(Options),
@@ -85,7 +86,7 @@ enum Command {
 
 #[derive(Args)]
 struct Options {
-    /// Which store, or PostgreSQL behind a Redis stream
+    /// Which store, or PostgreSQL behind a log
     #[arg(long, value_enum, default_value = "all")]
     engine: Engines,
     /// Rounds of each figure
@@ -116,6 +117,7 @@ enum Engines {
     Sqlite,
     Postgres,
     Redis,
+    Kafka,
     All,
 }
 
@@ -183,7 +185,8 @@ async fn measure(what: What, options: Options) -> anyhow::Result<()> {
         Engines::Sqlite => &[Engine::Sqlite],
         Engines::Postgres => &[Engine::Postgres],
         Engines::Redis => &[Engine::Redis],
-        Engines::All => &[Engine::Sqlite, Engine::Postgres, Engine::Redis],
+        Engines::Kafka => &[Engine::Kafka],
+        Engines::All => &[Engine::Sqlite, Engine::Postgres, Engine::Redis, Engine::Kafka],
     };
     let facts = environment::describe(engines).await?;
     for (name, value) in &facts {
@@ -223,7 +226,7 @@ async fn measure_engine(
         }
         if due(What::Freshness) {
             let viewers: &[Viewer] = match engine {
-                Engine::Redis => &[Viewer::Here, Viewer::Elsewhere],
+                engine if engine.has_log() => &[Viewer::Here, Viewer::Elsewhere],
                 _ => &[Viewer::Here],
             };
             for viewer in viewers {
@@ -232,12 +235,12 @@ async fn measure_engine(
             }
         }
     }
-    if engine == Engine::Redis {
+    if engine.has_log() {
         if due(What::Sustained) {
-            figures.push(sustained::measure(options.rounds, duration, progress).await?);
+            figures.push(sustained::measure(engine, options.rounds, duration, progress).await?);
         }
         if due(What::Backlog) {
-            figures.push(backlog::measure(options.rounds, options.backlog, progress).await?);
+            figures.push(backlog::measure(engine, options.rounds, options.backlog, progress).await?);
         }
         return Ok(figures);
     }

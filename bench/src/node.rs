@@ -107,7 +107,10 @@ impl Server {
 /// The node's program with a database's settings and nothing of the surrounding environment.
 pub fn node_command(database: &Database) -> anyhow::Result<Command> {
     let mut command = Command::new(node_program()?);
-    command.env_clear().current_dir(database.folder());
+    command
+        .env_clear()
+        .envs(database.variables())
+        .current_dir(database.folder());
     command.args(["serve", "--log", "warn"]).args(database.flags());
     Ok(command)
 }

@@ -1,11 +1,8 @@
 //! The Redis stream before a store, as an outside program sees it.
 
-use std::time::{Duration, Instant};
-
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
 use redis::{Client, Connection, cmd, pipe};
-use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::http::order_body;
@@ -15,8 +12,6 @@ const URL_VARIABLE: &str = "COFFEE_RT_TEST_REDIS_URL";
 const STREAM: &str = "orders:stream";
 /// Orders written at once.
 const FILL_BATCH: u64 = 1_000;
-/// How often the length is asked for.
-const POLL: Duration = Duration::from_millis(10);
 
 /// An empty stream.
 pub struct Stream {
@@ -52,18 +47,6 @@ impl Stream {
     /// Entries that are not stored yet.
     pub fn length(&self) -> anyhow::Result<u64> {
         Ok(cmd("XLEN").arg(STREAM).query(&mut *self.connection.lock())?)
-    }
-
-    /// Waits until all is stored.
-    pub async fn until_empty(&self, limit: Duration) -> anyhow::Result<()> {
-        let until = Instant::now() + limit;
-        while self.length()? > 0 {
-            if Instant::now() > until {
-                bail!("{} orders are not stored after {limit:?}", self.length()?);
-            }
-            sleep(POLL).await;
-        }
-        Ok(())
     }
 
     /// Appends that many orders.

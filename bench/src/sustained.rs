@@ -1,4 +1,4 @@
-//! The most orders a second that are acknowledged and stored while the stream does not grow.
+//! The most orders a second that are acknowledged and stored while the log does not grow.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::progress::Progress;
 use crate::report::{Figure, Wanted, median, precise};
 use crate::wrk;
 
-/// Of what the bare route does.
-const GOAL_RATIO: f64 = 0.35;
+/// Of what the bare route does, through a Redis stream and through a Kafka topic.
+const GOAL_RATIOS: [f64; 2] = [0.35, 0.3];
 /// Rates that are tried, as parts of the bare route's in the same round; from the first one up, or down.
 const FIRST: i32 = 7;
 const STEP: f64 = 0.05;
 /// The most tried.
 const LAST: i32 = 12;
-/// What may be in the stream when the orders end: what a node stores in a fraction of a second. More has been growing.
+/// What may be in the log when the orders end: what a node stores in a fraction of a second. More has been growing.
 const LEFT_SECONDS: f64 = 0.2;
 /// A rate that is not reached is none that was sustained.
 const REACHED: f64 = 0.97;
@@ -31,9 +31,9 @@ struct Try {
     acknowledged: u64,
 }
 
-/// Measures v2.
-pub async fn measure(rounds: u32, duration: Duration, progress: &Progress) -> anyhow::Result<Figure> {
-    let database = Database::create(Engine::Redis).await?;
+/// Measures a version with a log.
+pub async fn measure(engine: Engine, rounds: u32, duration: Duration, progress: &Progress) -> anyhow::Result<Figure> {
+    let database = Database::create(engine).await?;
     let (reference, node) = (
         Server::reference(database.folder()).await?,
         Server::node(&database).await?,
@@ -44,10 +44,11 @@ pub async fn measure(rounds: u32, duration: Duration, progress: &Progress) -> an
         let (mut best, mut step) = (0.0, FIRST);
         loop {
             progress.say(format!(
-                "sustained, redis: round {round} of {rounds}, {:.2} of the bare route",
+                "sustained, {}: round {round} of {rounds}, {:.2} of the bare route",
+                engine.name(),
                 f64::from(step) * STEP
             ));
-            let tried = attempt(&database, &node, bare.rate() * f64::from(step) * STEP, duration).await?;
+            let tried = attempt(engine, &database, &node, bare.rate() * f64::from(step) * STEP, duration).await?;
             acknowledged += tried.acknowledged;
             let climbing = best > 0.0 || step == FIRST;
             if tried.holds {
@@ -65,20 +66,29 @@ pub async fn measure(rounds: u32, duration: Duration, progress: &Progress) -> an
     node.stop().await?;
     reference.stop().await?;
     database.delete().await?;
-    let what = "v2 acknowledged and stored, no growing backlog / bare route";
-    Ok(Figure::new(what, "", Wanted::AtLeast(GOAL_RATIO), &ratios).beside(format!(
+    let what = format!(
+        "{} acknowledged and stored, no growing backlog / bare route",
+        engine.version()
+    );
+    let goal = GOAL_RATIOS[usize::from(engine == Engine::Kafka)];
+    Ok(Figure::new(what, "", Wanted::AtLeast(goal), &ratios).beside(format!(
         "{:.0}/s (median of the highest rate that held, in steps of {STEP}); {acknowledged} acknowledged and stored",
         median(&rates)
     )))
 }
 
-async fn attempt(database: &Database, node: &Server, rate: f64, duration: Duration) -> anyhow::Result<Try> {
-    let stream = database.stream().context("a stream")?;
-    let pacer = Pacer::start(node.address, Engine::Redis.order_path(), rate).await?;
+async fn attempt(
+    engine: Engine,
+    database: &Database,
+    node: &Server,
+    rate: f64,
+    duration: Duration,
+) -> anyhow::Result<Try> {
+    let pacer = Pacer::start(node.address, engine.order_path(), rate).await?;
     tokio::time::sleep(duration).await;
-    let left = stream.length()?;
+    let left = database.unstored().await?;
     let orders = pacer.finish().await?;
-    stream.until_empty(Duration::from_secs(60)).await?;
+    database.until_stored(Duration::from_secs(60)).await?;
     let (first, last) = (orders.first().context("no order")?, orders.last().context("no order")?);
     let acknowledged = orders.len() as u64;
     let reached = precise(acknowledged) / (last.acknowledged - first.sent).as_secs_f64();

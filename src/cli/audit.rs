@@ -55,7 +55,7 @@ async fn recount(config: &Config) -> Result<AuditReport, StoreError> {
     stores::open_to_read(config).await?.audit().await
 }
 
-fn describe(report: &AuditReport) -> String {
+pub(super) fn describe(report: &AuditReport) -> String {
     let AuditReport {
         orders,
         amount,

@@ -19,6 +19,7 @@ pub mod dead_letters;
 mod feed;
 pub mod kill;
 pub mod migrate;
+pub mod replay;
 mod screen;
 pub mod serve;
 pub mod simulate;
@@ -66,6 +67,8 @@ pub enum Command {
     Audit(audit::Args),
     /// List what could not be stored, correct it and submit it again
     DeadLetters(Box<dead_letters::Args>),
+    /// Read Kafka's topic again, into a new database or one that lost orders
+    Replay(replay::Args),
     /// Bring the store's schema up to date
     Migrate(migrate::Args),
     /// Print the effective settings
@@ -199,6 +202,7 @@ async fn run(command: Command) -> Exit {
         Command::Kill(args) => conclude(kill::run(args)).await,
         Command::Audit(args) => conclude(audit::run(args)).await,
         Command::DeadLetters(args) => conclude(dead_letters::run(*args)).await,
+        Command::Replay(args) => conclude(replay::run(args)).await,
         Command::Migrate(args) => conclude(migrate::run(args)).await,
         Command::Config(args) => conclude(async { config::run(&args) }).await,
     }

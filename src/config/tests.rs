@@ -86,6 +86,23 @@ fn what_is_wrong_is_named() {
         (&[("COFFEE_RT_VERSIONS", "v1,v7")][..], "", "v7"),
         (&[("COFFEE_RT_VERSIONS", "v2")][..], "", "v2 needs redis_url"),
         (
+            &[("COFFEE_RT_VERSIONS", "v3")][..],
+            "",
+            "v3 needs kafka_bootstrap_servers",
+        ),
+        (&[("COFFEE_RT_V3__PARTITIONS", "0")][..], "", "v3.partitions is 0"),
+        (&[("COFFEE_RT_V3__TOPIC", "a topic")][..], "", "v3.topic must be"),
+        (
+            &[("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")][..],
+            "[kafka.client]\nacks = 1",
+            "kafka.client.acks is set by the node",
+        ),
+        (
+            &[][..],
+            "[kafka.client]\nsasl.password = \"***\"",
+            "kafka.client has the ***",
+        ),
+        (
             &[("DATABASE_URL", "mysql://db/coffee")][..],
             "",
             "database_url must look like postgres://",
@@ -139,5 +156,55 @@ fn the_originals_names_are_honoured_where_ours_are_absent() {
     });
     with_env(&[old[0], ("DATABASE_URL", "postgres://ours/db")], "", |config| {
         assert_eq!(config.unwrap().database_url.unwrap().reveal(), "postgres://ours/db");
+    });
+}
+
+#[test]
+fn a_kafka_is_used_unless_told_otherwise() {
+    let servers = ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092,127.0.0.1:9093");
+    for (more, file, versions) in [
+        (None, "", &[Version::V1, Version::V3][..]),
+        (Some(("KAFKA_ENABLED", "False")), "", &[Version::V1]),
+        (
+            Some(("KAFKA_ENABLED", "False")),
+            "[kafka]\nenabled = true",
+            &[Version::V1, Version::V3],
+        ),
+        (Some(("COFFEE_RT_VERSIONS", "v3")), "", &[Version::V3]),
+        (
+            Some(("REDIS_URL", "redis://127.0.0.1")),
+            "",
+            &[Version::V1, Version::V2, Version::V3],
+        ),
+    ] {
+        let variables: Vec<_> = [Some(servers), more].into_iter().flatten().collect();
+        with_env(&variables, file, |config| {
+            assert_eq!(config.unwrap().running_versions(), versions, "{more:?}");
+        });
+    }
+}
+
+#[test]
+fn settings_of_kafkas_client_are_passed_on_and_secrets_masked() {
+    let variables = [
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
+        ("COFFEE_RT_KAFKA__CLIENT__SASL__PASSWORD", "s3cret"),
+    ];
+    let file =
+        "[kafka.client]\nsasl.username = \"barista\"\n\"socket.timeout.ms\" = 7000\nallow.auto.create.topics = false";
+    with_env(&variables, file, |config| {
+        let config = config.unwrap();
+        let client = config.kafka.client.reveal();
+        for (name, value) in [
+            ("sasl.password", "s3cret"),
+            ("sasl.username", "barista"),
+            ("socket.timeout.ms", "7000"),
+            ("allow.auto.create.topics", "false"),
+        ] {
+            assert_eq!(client.get(name).map(String::as_str), Some(value), "{name}");
+        }
+        for shown in [format!("{config:?}"), toml::to_string(&config).unwrap()] {
+            assert!(shown.contains("barista") && !shown.contains("s3cret"), "{shown}");
+        }
     });
 }

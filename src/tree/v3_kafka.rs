@@ -24,7 +24,7 @@ use std::time::Duration;
 use coffee_rt_actors::batcher::{Batcher, BatcherArgs, MAX_BATCH_ORDERS, PartitionSide};
 use coffee_rt_actors::credit::Credit;
 use coffee_rt_actors::deltas::Deltas;
-use coffee_rt_actors::log_watch::LogHealth;
+use coffee_rt_actors::log_watch::{LogHealth, LogWatch, LogWatchArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::partition_reader::{MAX_RECORDS_IN_HAND, PartitionReader, PartitionReaderArgs};
 use coffee_rt_actors::ports::{OrderStore, PartitionedLog};
@@ -83,7 +83,7 @@ pub fn v3_kafka(parts: V3Kafka) -> (SupervisorSpec, OrderDesk, watch::Receiver<L
 
 /// Those who store the partitions that are this node's.
 #[must_use]
-pub fn partitions(log: Arc<dyn PartitionedLog>, storing: V3Storing) -> ChildSpec {
+fn partitions(log: Arc<dyn PartitionedLog>, storing: V3Storing) -> ChildSpec {
     let crew = CrewSpec {
         policy: RestartPolicy::default(),
         wanted: log.assigned(),
@@ -93,6 +93,28 @@ pub fn partitions(log: Arc<dyn PartitionedLog>, storing: V3Storing) -> ChildSpec
         }),
     };
     ChildSpec::crew("partitions", crew)
+}
+
+/// What reads a topic again, without taking orders: the place in the group, and those who store its partitions.
+#[must_use]
+pub fn v3_replay(log: Arc<dyn PartitionedLog>, storing: V3Storing) -> (SupervisorSpec, watch::Receiver<LogHealth>) {
+    let health = Arc::new(watch::Sender::new(LogHealth::Unknown));
+    let shown = health.subscribe();
+    let watching = LogWatchArgs {
+        log: log.clone(),
+        readers: Arc::from([]),
+        health,
+        metrics: storing.telemetry.log(SOURCE, LogProduct::Kafka),
+    };
+    let spec = SupervisorSpec {
+        strategy: Strategy::OneForOne,
+        policy: RestartPolicy::default(),
+        children: vec![
+            ChildSpec::worker::<LogWatch>("log-watch", watching, Slot::default()),
+            partitions(log, storing),
+        ],
+    };
+    (spec, shown)
 }
 
 fn partition(log: &dyn PartitionedLog, storing: &V3Storing, number: i32) -> SupervisorSpec {
@@ -105,7 +127,6 @@ fn partition(log: &dyn PartitionedLog, storing: &V3Storing, number: i32) -> Supe
         metrics: storing.telemetry.batches(SOURCE),
         partition: Some(PartitionSide {
             log: partition.clone(),
-            reader: reader.clone(),
             metrics: metrics.clone(),
         }),
     };

@@ -7,9 +7,7 @@ use std::time::Duration;
 use coffee_rt::load::{Driver, profile_named};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::support::wire::ORDER;
 use crate::support::{
     Books, DEADLINE, Database, HeldCommits, Node, Requests, broken_promises, customers, eventually, on_both_engines,
     seed, through_a_log,
@@ -60,6 +58,13 @@ async fn counting_conflicts_is_found(database: Database) {
     assert_found(&broken, "dashboard:");
 }
 
+/// The position in a partition is worth something only where it moves with the orders.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moving_the_position_before_the_commit_is_found() {
+    let broken = broken_in_scenario(&Database::kafka().await, "advance-before-commit").await;
+    assert_found(&broken, "records of partition");
+}
+
 /// While a lock holds up every commit, entries that wait for the next one must still be in the log when the node dies.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settling_entries_before_the_commit_is_found() {
@@ -68,7 +73,7 @@ async fn settling_entries_before_the_commit_is_found() {
         let node = Node::start_with(&database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
         let held = hold_up_commits(&database, &node).await;
         for _ in 0..HELD_UP {
-            place(&node).await;
+            Requests::to(&node).place().await;
         }
         eventually("the entries are read", async || {
             let log = node.log_state().await;
@@ -109,16 +114,10 @@ async fn telling_a_commit_before_it_is_made_is_found() {
     }
 }
 
-async fn place(node: &Node) {
-    let order = std::str::from_utf8(ORDER).unwrap();
-    let answer = Requests::to(node).post(Uuid::now_v7(), order).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-}
-
 /// Places an order whose commit then waits.
 async fn hold_up_commits(database: &Database, node: &Node) -> HeldCommits {
     let mut held = HeldCommits::of(database).await;
-    place(node).await;
+    Requests::to(node).place().await;
     held.until_one_waits().await;
     held
 }

@@ -1,4 +1,4 @@
-//! Redis or PostgreSQL dies under orders that go through a stream: what was acknowledged is stored in the end, once.
+//! The log or PostgreSQL dies under orders that go through the log: what was acknowledged is stored in the end, once.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use crate::support::{
 
 /// Load meanwhile.
 const ORDERS_PER_SECOND: f64 = 300.0;
-/// How often Redis is killed.
+/// How often the log is killed.
 const KILLS: usize = 4;
 /// How long PostgreSQL is away while orders are accepted.
 const OUTAGE: Duration = Duration::from_secs(30);
-/// How long Redis hangs: longer than it is waited for, so that appends are given up and done all the same.
+/// How long the log hangs: longer than it is waited for, so that appends are given up and done all the same.
 const HANG: Duration = Duration::from_secs(5);
 /// How often.
 const HANGS: usize = 3;
@@ -31,11 +31,33 @@ struct Scene {
     subscriber: Subscriber,
 }
 
+/// Runs stories with each log.
+macro_rules! with_each_log {
+    ($($story:ident),+ $(,)?) => {
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(super::Scene::of("redis").await).await })+
+        }
+        mod kafka {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story(super::Scene::of("kafka").await).await })+
+        }
+    };
+}
+
+with_each_log!(
+    a_log_that_is_killed_loses_nothing,
+    a_log_that_hangs_doubles_nothing,
+    orders_are_accepted_while_postgres_is_away,
+    both_may_die_at_once,
+);
+
 impl Scene {
-    async fn set() -> Self {
-        let (postgres, redis) = tokio::join!(OwnService::up("postgres"), OwnService::up("redis"));
-        let database = Database::at(&postgres.url).through(redis);
-        let node = Node::start_with(&database, &[("COFFEE_RT_VERSIONS", "v2")]).await;
+    async fn of(log: &'static str) -> Self {
+        let (postgres, log) = tokio::join!(OwnService::up("postgres"), OwnService::up(log));
+        let database = Database::at(&postgres.url).through_own(log);
+        let version = database.version().name();
+        let node = Node::start_with(&database, &[("COFFEE_RT_VERSIONS", version)]).await;
         let subscriber = Subscriber::connect(&node.client).await;
         Self {
             postgres,
@@ -83,17 +105,15 @@ impl Scene {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_is_killed_loses_nothing() {
-    let scene = Scene::set().await;
+async fn a_log_that_is_killed_loses_nothing(scene: Scene) {
     let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
-    let redis = scene.database.redis_server();
+    let log = scene.database.log_server();
     let finished = scene
         .under_load(options, async || {
             for _ in 0..KILLS {
-                redis.kill().await;
+                log.kill().await;
                 until_ready_is(&scene.node, 503).await;
-                redis.start().await;
+                log.start().await;
                 until_ready_is(&scene.node, 200).await;
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -102,25 +122,24 @@ async fn a_redis_that_is_killed_loses_nothing() {
     scene.assert_well(&finished).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_hangs_doubles_nothing() {
-    let scene = Scene::set().await;
+async fn a_log_that_hangs_doubles_nothing(scene: Scene) {
     let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
-    let mut redis = scene.database.redis_client();
+    let log = scene.database.log_server();
     let finished = scene
         .under_load(options, async || {
             for _ in 0..HANGS {
-                let mut pause = redis::cmd("CLIENT");
-                pause.arg("PAUSE").arg(HANG.as_millis() as u64).arg("ALL");
-                pause.exec(&mut redis).unwrap();
+                log.pause();
+                tokio::time::sleep(HANG).await;
                 until_ready_is(&scene.node, 503).await;
+                log.resume();
                 until_ready_is(&scene.node, 200).await;
             }
         })
         .await;
     scene.node.until_stored().await;
-    // Appends whose answer came too late were repeated: their orders were in the stream twice.
-    let read = scene.node.metric(r#"coffee_rt_log_read_total{version="v2"}"#).await;
+    // Appends whose answer came too late were repeated: their orders were in the log twice.
+    let metric = format!(r#"coffee_rt_log_read_total{{version="{}"}}"#, scene.node.version);
+    let read = scene.node.metric(&metric).await;
     let (acknowledged, read) = (finished.report.counts.acknowledged, read as u64);
     println!("{acknowledged} orders acknowledged, {read} entries read");
     assert!(
@@ -130,9 +149,7 @@ async fn a_redis_that_hangs_doubles_nothing() {
     scene.assert_well(&finished).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn orders_are_accepted_while_postgres_is_away() {
-    let scene = Scene::set().await;
+async fn orders_are_accepted_while_postgres_is_away(scene: Scene) {
     let mut options = customers(&scene.node, seed(), ORDERS_PER_SECOND);
     options.retry.max_attempts = 1;
     let finished = scene
@@ -158,20 +175,18 @@ async fn orders_are_accepted_while_postgres_is_away() {
     scene.assert_well(&finished).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_may_die_at_once() {
-    let scene = Scene::set().await;
+async fn both_may_die_at_once(scene: Scene) {
     let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
-    let redis = scene.database.redis_server();
+    let log = scene.database.log_server();
     let finished = scene
         .under_load(options, async || {
-            for redis_first in [true, false] {
-                tokio::join!(redis.kill(), scene.postgres.kill());
+            for log_first in [true, false] {
+                tokio::join!(log.kill(), scene.postgres.kill());
                 tokio::time::sleep(BOTH_DEAD).await;
-                let [first, second] = if redis_first {
-                    [redis, &scene.postgres]
+                let [first, second] = if log_first {
+                    [log, &scene.postgres]
                 } else {
-                    [&scene.postgres, redis]
+                    [&scene.postgres, log]
                 };
                 first.start().await;
                 tokio::time::sleep(BOTH_DEAD).await;
@@ -185,9 +200,11 @@ async fn both_may_die_at_once() {
 
 async fn until_ready_is(node: &Node, status: u16) {
     let client = Requests::to(node);
-    eventually("readiness follows Redis", async || match client.get("/readyz").await {
-        ready if ready.status == status => Ok(()),
-        ready => Err(format!("{ready:?}\n{}", node.log())),
+    eventually("readiness follows the log", async || {
+        match client.get("/readyz").await {
+            ready if ready.status == status => Ok(()),
+            ready => Err(format!("{ready:?}\n{}", node.log())),
+        }
     })
     .await;
 }

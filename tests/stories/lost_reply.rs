@@ -38,6 +38,11 @@ async fn a_lost_reply_of_a_commit_is_seen_by_nobody_behind_a_log() {
     lose_replies(Database::redis().await).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_reply_of_a_commit_is_seen_by_nobody_behind_a_topic() {
+    lose_replies(Database::kafka().await).await;
+}
+
 async fn lose_replies(database: Database) {
     let seed = seed();
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);

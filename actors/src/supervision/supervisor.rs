@@ -198,8 +198,9 @@ impl State {
         reason: &str,
         myself: &ActorRef<SupervisorMsg>,
     ) -> Result<(), ActorProcessingErr> {
-        // A child that is not wanted any more may have failed before it went.
-        let Some(index) = self.children.iter().position(|child| *child.place.path == *path) else {
+        // A child that is not wanted any more may have failed before it went, and another may have its place by now.
+        let is_it = |child: &Child| child.start_failed && *child.place.path == *path;
+        let Some(index) = self.children.iter().position(is_it) else {
             return Ok(());
         };
         self.children[index].start_failed = false;

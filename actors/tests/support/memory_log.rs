@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use tokio::sync::{MutexGuard, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-pub use self::stream::DeadLetter;
 use self::stream::{Consumer, Stream};
-use super::memory_store::Reach;
+pub use self::stream::{DeadLetter, order_of};
+use super::reach::Reach;
 
 /// How long a reading waits for new entries.
 const READ_WAIT: Duration = Duration::from_millis(50);
@@ -164,19 +164,7 @@ impl Inner {
     ) -> Result<R, LogError> {
         self.dawdle().await;
         let behaviour = *self.behaviour.borrow();
-        let done = match reach(&behaviour) {
-            Reach::Up => work(&mut self.stream.lock(), behaviour),
-            Reach::Away | Reach::Refused => Err(LogError::Away("switched off".to_owned())),
-            Reach::AnswerLost => {
-                let done = work(&mut self.stream.lock(), behaviour);
-                // Whoever restores the position knows it.
-                Err(match done {
-                    Err(LogError::PositionLost) => LogError::PositionLost,
-                    _ => LogError::Away("the answer was lost".to_owned()),
-                })
-            }
-            Reach::Panics => panic!("panic injected"),
-        };
+        let done = reach(&behaviour).of_log(|| work(&mut self.stream.lock(), behaviour));
         self.dawdle().await;
         done
     }

@@ -15,21 +15,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-/// How a kind of request fares.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
-    /// It is answered.
-    #[default]
-    Up,
-    /// It fails and nothing is done.
-    Away,
-    /// It is done, and the answer is lost.
-    AnswerLost,
-    /// It is refused for good.
-    Refused,
-    /// The task that does it panics.
-    Panics,
-}
+pub use super::reach::Reach;
 
 /// How the store behaves; tests change it at any time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,15 +59,16 @@ struct Tables {
     stored_total: u64,
 }
 
-#[derive(Default)]
-struct ShardRow {
-    epoch: i64,
-    seq: i64,
-    position: Option<Position>,
-    records: u64,
-    inserted: u64,
-    repeated: u64,
-    dead_lettered: u64,
+/// A shard's row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardRow {
+    pub epoch: i64,
+    pub seq: i64,
+    pub position: Option<Position>,
+    pub records: u64,
+    pub inserted: u64,
+    pub repeated: u64,
+    pub dead_lettered: u64,
 }
 
 /// Partitions' shards have numbers of their own.
@@ -107,6 +94,13 @@ impl MemoryStore {
     /// The id under which an order is stored.
     pub fn id_of(&self, message_id: Uuid) -> Option<i64> {
         self.0.tables.lock().ids.get(&message_id).copied()
+    }
+
+    /// The row of a partition.
+    pub fn partition(&self, partition: i32) -> ShardRow {
+        let tables = self.0.tables.lock();
+        let row = tables.shards.get(&ShardId(FIRST_PARTITION + partition));
+        row.copied().unwrap_or_default()
     }
 
     /// Everything, whatever [`Behaviour`] says.

@@ -1,13 +1,16 @@
-//! What the tests of the actors share: a store, a log and a cache in memory, probes for supervision, seeds, and waiting
+//! What the tests of the actors share: a store, logs and a cache in memory, probes for supervision, seeds, and waiting
 //! with a deadline.
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod log_node;
 pub mod memory_cache;
 pub mod memory_log;
+pub mod memory_partitions;
 pub mod memory_store;
 pub mod node;
+pub mod partition_node;
 pub mod probe;
+pub mod reach;
 pub mod vandal;
 
 use std::time::Duration;

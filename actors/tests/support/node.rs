@@ -37,6 +37,7 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Shared {
     pub store: MemoryStore,
     pub telemetry: Telemetry,
+    pub registry: Registry,
     pub deltas: Deltas,
     cache: MemoryCache,
     board: Arc<Board>,
@@ -56,19 +57,25 @@ pub struct Node {
 
 impl Default for Shared {
     fn default() -> Self {
-        let aggregator = Slot::default();
+        Self::over(MemoryStore::default())
+    }
+}
+
+impl Shared {
+    /// Over a store that other nodes may share.
+    pub fn over(store: MemoryStore) -> Self {
+        let (aggregator, registry) = (Slot::default(), Registry::new());
         Self {
-            store: MemoryStore::default(),
-            telemetry: Telemetry::register(&Registry::new()).unwrap(),
+            store,
+            telemetry: Telemetry::register(&registry).unwrap(),
+            registry,
             deltas: Deltas::new(aggregator.clone(), None),
             cache: MemoryCache::default(),
             board: Arc::default(),
             aggregator,
         }
     }
-}
 
-impl Shared {
     fn children(&self) -> Vec<ChildSpec> {
         let store: Arc<dyn OrderStore> = Arc::new(self.store.clone());
         let watching = StoreWatchArgs {
@@ -180,7 +187,7 @@ pub fn branch(name: &str, strategy: Strategy, children: Vec<ChildSpec>) -> Child
     ChildSpec::supervisor(name, supervisor(strategy, policy(), children))
 }
 
-fn policy() -> RestartPolicy {
+pub fn policy() -> RestartPolicy {
     RestartPolicy {
         immediate: 10_000,
         budget: 10_000,

@@ -17,12 +17,6 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const RECONNECT_BACKOFF_MAX_MS: u64 = 1_000;
 /// How often clients look for new partitions and leaders.
 const METADATA_REFRESH_MS: u64 = 5_000;
-/// Bytes that a client reads ahead of what is asked for.
-const READ_AHEAD_KIB: u64 = 4 * 1024;
-/// How long a broker may wait for more before it answers: fewer, larger answers cost less.
-const FETCH_WAIT_MS: u64 = 10;
-/// Bytes for which it does not wait.
-const FETCH_MIN_BYTES: u64 = 64 * 1024;
 
 /// What the promises rest on; settings of the client must leave it alone.
 const OWN_SETTINGS: [&str; 17] = [
@@ -110,10 +104,10 @@ impl ClientSettings {
                 config,
                 names: Arc::new(names),
             }),
-            Err(KafkaError::ClientConfig(_, reason, name, _)) => {
-                Err(SettingsError(format!("kafka.client.{name} cannot be used: {reason}")))
+            Err(KafkaError::ClientConfig(_, reason, name, value)) => {
+                Err(SettingsError(unusable(&name, &value, &reason)))
             }
-            Err(error) => Err(SettingsError(format!("kafka.client cannot be used: {error}"))),
+            Err(_) => Err(SettingsError("kafka.client cannot be used as it stands".to_owned())),
         }
     }
 
@@ -121,20 +115,21 @@ impl ClientSettings {
     pub(super) fn config(&self) -> ClientConfig {
         self.config.clone()
     }
+}
 
-    /// The same for one that reads partitions which it is told, and keeps in mind itself where it is.
-    pub(super) fn reading_config(&self) -> ClientConfig {
-        let mut config = self.config();
-        config
-            .set("group.id", &self.names.group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
-            .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
-            .set("fetch.min.bytes", FETCH_MIN_BYTES.to_string())
-            .set("fetch.error.backoff.ms", "100");
-        config
-    }
+/// Why a setting cannot be used, without its value.
+fn unusable(name: &str, value: &str, reason: &str) -> String {
+    let reason = if value.is_empty() {
+        reason.to_owned()
+    } else {
+        reason.replace(value, "…")
+    };
+    let advice = if reason.contains("OpenSSL not available") {
+        "; build the node with --features kafka-tls"
+    } else {
+        ""
+    };
+    format!("kafka.client.{name} cannot be used: {reason}{advice}")
 }
 
 /// What librdkafka says by itself goes to the node's log.
@@ -210,5 +205,10 @@ mod tests {
             assert!(!error.contains("s3cret"), "{error}");
         }
         assert!(settings("sasl.password", "s3cret").is_ok());
+        #[cfg(not(feature = "kafka-tls"))]
+        {
+            let error = settings("security.protocol", "ssl").err().unwrap().to_string();
+            assert!(error.contains("--features kafka-tls"), "{error}");
+        }
     }
 }

@@ -13,7 +13,9 @@ mod log;
 mod membership;
 mod partition;
 mod producer;
+mod reading;
 mod record;
+mod replay;
 mod topics;
 mod unresolved;
 
@@ -21,3 +23,4 @@ pub use client::{ClientSettings, Names, SettingsError};
 pub use dead_letters::KafkaDeadLetters;
 pub use log::{KafkaLog, KafkaLogSettings};
 pub use membership::SESSION_TIMEOUT_MS;
+pub use replay::{ReplayFrom, ReplayRange, group_members, replay_ranges};

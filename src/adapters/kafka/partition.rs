@@ -9,16 +9,16 @@ use async_trait::async_trait;
 use coffee_rt_actors::domain::{Menu, Position};
 use coffee_rt_actors::ports::{Beginning, LogError, Partition, PartitionStream, PoisonRecord, Record};
 use parking_lot::Mutex;
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::Notify;
 
-use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
+use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
 use super::letter::letter;
 use super::membership::Membership;
 use super::producer::Producer;
+use super::reading::Reading;
 use super::record::{number, record};
 use crate::adapters::within;
 
@@ -74,7 +74,6 @@ impl KafkaPartition {
             let stream = KafkaStream::new(&settings, menu, ended)?;
             let watermarks = stream
                 .client
-                .inner()
                 .fetch_watermarks(&settings.names.topic, partition, ANSWER_TIMEOUT);
             let start = Start::at(position, watermarks.map_err(|error| away(&error))?);
             stream.begin(&settings.names.topic, partition, start.from)?;
@@ -117,32 +116,8 @@ impl Start {
     }
 }
 
-/// A client that is closed off the threads of the actors, for that takes a while.
-struct Client(Option<BaseConsumer<Quiet>>);
-
-impl Client {
-    fn new(settings: &ClientSettings) -> Result<Self, LogError> {
-        let mut config = settings.reading_config();
-        // A position that is gone is not to be replaced by another one in silence.
-        config.set("auto.offset.reset", "error");
-        let consumer = BaseConsumer::from_config_and_context(&config, Quiet);
-        Ok(Self(Some(consumer.map_err(|error| away(&error))?)))
-    }
-
-    fn inner(&self) -> &BaseConsumer<Quiet> {
-        self.0.as_ref().expect("only the end takes it")
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let consumer = self.0.take();
-        std::thread::spawn(move || drop(consumer));
-    }
-}
-
 struct KafkaStream {
-    client: Client,
+    client: Reading,
     menu: Menu,
     arrived: Arc<Notify>,
     /// Whether a later stream was begun.
@@ -153,12 +128,9 @@ struct KafkaStream {
 
 impl KafkaStream {
     fn new(settings: &ClientSettings, menu: Menu, ended: Arc<AtomicBool>) -> Result<Self, LogError> {
-        let mut client = Client::new(settings)?;
         let arrived = Arc::new(Notify::new());
         let notified = arrived.clone();
-        if let Some(consumer) = client.0.as_mut() {
-            consumer.set_nonempty_callback(move || notified.notify_one());
-        }
+        let client = Reading::new(settings, move || notified.notify_one())?;
         Ok(Self {
             client,
             menu,
@@ -171,7 +143,7 @@ impl KafkaStream {
     fn begin(&self, topic: &str, partition: i32, from: i64) -> Result<(), LogError> {
         let mut place = TopicPartitionList::new();
         let added = place.add_partition_offset(topic, partition, Offset::Offset(from));
-        let assigned = added.and_then(|()| self.client.inner().assign(&place));
+        let assigned = added.and_then(|()| self.client.assign(&place));
         assigned.map_err(|error| away(&error))
     }
 
@@ -194,7 +166,7 @@ impl KafkaStream {
     fn take(&self, limit: usize) -> Result<Vec<Record>, LogError> {
         let mut records: Vec<_> = self.first.lock().take().into_iter().collect();
         while records.len() < limit {
-            match self.client.inner().poll(Duration::ZERO) {
+            match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => records.push(record(&message, &self.menu)),
                 Some(Err(error)) if is_passing(&error) => tracing::debug!(%error, "kafka partition"),
                 // What arrived before is not lost: the next stream begins where the store is.

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use super::OwnService;
+use super::{OwnService, eventually};
 
 /// How long the broker may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -68,24 +70,70 @@ impl Kafka {
         ]
     }
 
-    /// Produces as any other program may: keys and values as they stand.
-    pub async fn produce(&self, records: Vec<(Option<&str>, Vec<u8>)>) {
+    /// Produces as any other program may: values as they stand, to the partitions of that number.
+    pub async fn produce_to(&self, records: Vec<(i32, Vec<u8>)>) {
         let (servers, topic) = (self.place.servers.clone(), self.place.topic.clone());
-        let records: Vec<_> = records
-            .into_iter()
-            .map(|(key, value)| (key.map(str::to_owned), value))
-            .collect();
         let produced = tokio::task::spawn_blocking(move || {
-            let producer: ThreadedProducer<_> = config(&servers).create().unwrap();
-            for (key, value) in &records {
-                let mut record = BaseRecord::<str, [u8]>::to(&topic).payload(value);
-                record.key = key.as_deref();
+            let producer: BaseProducer = config(&servers).create().unwrap();
+            for (partition, value) in &records {
+                let record = BaseRecord::<(), [u8]>::to(&topic).payload(value).partition(*partition);
                 producer.send(record).map_err(|(error, _)| error).unwrap();
             }
             producer.flush(ANSWER).unwrap();
         });
         produced.await.unwrap();
     }
+
+    pub async fn add_partitions(&self, all: usize) {
+        let wanted = NewPartitions::new(&self.place.topic, all);
+        let made = self.admin().create_partitions(&[wanted], &options()).await.unwrap();
+        made.into_iter().for_each(|made| drop(made.unwrap()));
+    }
+
+    /// As retention does.
+    pub async fn remove_before(&self, partition: i32, offset: i64) {
+        let mut before = TopicPartitionList::new();
+        before
+            .add_partition_offset(&self.place.topic, partition, Offset::Offset(offset))
+            .unwrap();
+        self.admin().delete_records(&before, &options()).await.unwrap();
+        eventually("the records are gone", async || {
+            let oldest = self.place.offsets().await[usize::try_from(partition).unwrap()].0;
+            if oldest == offset {
+                Ok(())
+            } else {
+                Err(oldest.to_string())
+            }
+        })
+        .await;
+    }
+
+    /// Deletes the topic and makes one of the same name.
+    pub async fn make_anew(&self, partitions: i32) {
+        let (admin, topic) = (self.admin(), &*self.place.topic);
+        let deleted = admin.delete_topics(&[topic], &options()).await.unwrap();
+        deleted.into_iter().for_each(|deleted| drop(deleted.unwrap()));
+        eventually("the topic is made anew", async || {
+            let wanted = [NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))];
+            let made = admin.create_topics(&wanted, &options()).await.unwrap();
+            made.into_iter().next().unwrap().map_err(|(_, code)| code.to_string())
+        })
+        .await;
+        eventually("the topic is empty", async || {
+            let offsets = self.place.offsets().await;
+            let empty = offsets.len() == usize::try_from(partitions).unwrap() && offsets.iter().all(|one| one.1 == 0);
+            if empty { Ok(()) } else { Err(format!("{offsets:?}")) }
+        })
+        .await;
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        config(&self.place.servers).create().unwrap()
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(ANSWER))
 }
 
 fn config(servers: &str) -> ClientConfig {

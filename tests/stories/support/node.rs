@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use url::Url;
 
 use super::store_support::PostgresDatabase;
@@ -60,6 +61,27 @@ impl Database {
     /// PostgreSQL, to which orders go through a topic of the story's own.
     pub async fn kafka() -> Self {
         Self::postgres().await.through_topic(Kafka::shared())
+    }
+
+    /// The topic, without the database behind it.
+    pub fn into_topic(mut self) -> Kafka {
+        self.kafka.take().expect("a database with a topic")
+    }
+
+    /// Puts a Redis or a Kafka of the story's own before it.
+    pub fn through_own(self, log: OwnService) -> Self {
+        match log.name {
+            "kafka" => self.through_topic(Kafka::on(log)),
+            _ => self.through(log),
+        }
+    }
+
+    /// The Redis or Kafka of the story's own.
+    pub fn log_server(&self) -> &OwnService {
+        match &self.kafka {
+            Some(kafka) => kafka.server(),
+            None => self.redis_server(),
+        }
     }
 
     /// Puts a topic before it, through which orders go.
@@ -162,11 +184,31 @@ impl Database {
 
     /// The audit must find no difference. Returns how many orders it counted.
     pub fn assert_audit_clean(&self) -> u64 {
+        self.audited("orders")
+    }
+
+    /// How many records of partitions a clean audit accounts for.
+    pub fn records(&self) -> u64 {
+        self.audited("records")
+    }
+
+    fn audited(&self, figure: &str) -> u64 {
         let (code, text) = self.command(&["audit", "--json"]);
         assert_eq!(code, 0, "{text}");
-        serde_json::from_str::<Value>(&text).unwrap()["orders"]
-            .as_u64()
-            .unwrap()
+        serde_json::from_str::<Value>(&text).unwrap()[figure].as_u64().unwrap()
+    }
+
+    /// Every record of the topic is accounted for in the store, and just once: nothing was read anew after it was stored.
+    pub async fn assert_each_record_was_stored_once(&self) {
+        let topic = self.topic().place().offsets().await;
+        let url = self.direct_url().unwrap();
+        let mut conn = sqlx::PgConnection::connect(url).await.unwrap();
+        let sql = "SELECT slot, next_offset, records FROM coffee_rt.shards WHERE source = 'v3' AND next_offset > 0 ORDER BY 1";
+        let stored: Vec<(i32, i64, i64)> = sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap();
+        let written = topic.iter().zip(0..).filter(|((_, next, _), _)| *next > 0);
+        let written: Vec<_> = written.map(|((_, next, _), slot)| (slot, *next, *next)).collect();
+        assert_eq!(stored, written, "partition, next offset, records");
+        assert!(!stored.is_empty(), "nothing was stored: this proves nothing");
     }
 
     fn coffee_rt(&self, url: Option<&str>) -> Command {

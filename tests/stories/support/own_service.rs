@@ -3,17 +3,39 @@
 use std::path::Path;
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// The server and its data.
 pub struct OwnService {
     home: tempfile::TempDir,
     /// As `deploy/local/services` calls it.
-    name: &'static str,
+    pub name: &'static str,
     /// What a node is given to find it.
     pub url: String,
 }
 
 impl OwnService {
+    /// A Kafka of three brokers: `kafka-1` to `kafka-3`.
+    pub async fn three_brokers() -> Self {
+        Self::up_with("kafka", &["--brokers", "3"]).await
+    }
+
+    /// SIGKILL of one broker of three.
+    pub async fn kill_one(&self, broker: &'static str) {
+        self.run("kill", Some(broker), &[]).await;
+    }
+
+    /// Starts one broker of three.
+    pub async fn start_one(&self, broker: &'static str) {
+        self.run("start", Some(broker), &[]).await;
+    }
+
     pub async fn up(name: &'static str) -> Self {
+        Self::up_with(name, &[]).await
+    }
+
+    async fn up_with(name: &'static str, options: &'static [&'static str]) -> Self {
         let variable = match name {
             "postgres" => "DATABASE_URL",
             "redis" => "REDIS_URL",
@@ -25,8 +47,8 @@ impl OwnService {
             name,
             url: String::new(),
         };
-        server.tell("up", true).await;
-        let env = server.tell("env", false).await;
+        server.run("up", Some(name), options).await;
+        let env = server.run("env", None, &[]).await;
         let export = format!("export {variable}=");
         let url = env.lines().find_map(|line| line.strip_prefix(&export));
         url.unwrap_or_else(|| panic!("no {variable} in {env}"))
@@ -36,37 +58,52 @@ impl OwnService {
 
     /// In good order, data kept.
     pub async fn stop(&self) {
-        self.tell("stop", true).await;
+        self.run("stop", Some(self.name), &[]).await;
     }
 
     pub async fn start(&self) {
-        self.tell("start", true).await;
+        self.run("start", Some(self.name), &[]).await;
+    }
+
+    /// It hangs: connections stay, nothing is answered.
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// It goes on where it was.
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = std::fs::read_to_string(self.home.path().join(self.name).join("pid")).unwrap();
+        kill(Pid::from_raw(pid.trim().parse().unwrap()), signal).unwrap();
     }
 
     /// SIGKILL of the server and all its processes.
     pub async fn kill(&self) {
-        self.tell("kill", true).await;
+        self.run("kill", Some(self.name), &[]).await;
     }
 
-    async fn tell(&self, command: &'static str, named: bool) -> String {
-        let (home, name) = (self.home.path().to_owned(), named.then_some(self.name));
-        let told = tokio::task::spawn_blocking(move || services(&home, command, name));
+    async fn run(&self, command: &'static str, name: Option<&'static str>, options: &'static [&'static str]) -> String {
+        let home = self.home.path().to_owned();
+        let told = tokio::task::spawn_blocking(move || services(&home, command, name, options));
         told.await.unwrap().unwrap()
     }
 }
 
 impl Drop for OwnService {
     fn drop(&mut self) {
-        if let Err(error) = services(self.home.path(), "down", None) {
+        if let Err(error) = services(self.home.path(), "down", None, &[]) {
             eprintln!("a server of {} stays behind: {error}", self.name);
         }
     }
 }
 
-fn services(home: &Path, command: &str, name: Option<&str>) -> Result<String, String> {
+fn services(home: &Path, command: &str, name: Option<&str>, options: &[&str]) -> Result<String, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/local/services");
     let mut services = Command::new(script);
-    services.arg(command).args(name);
+    services.arg(command).args(name).args(options);
     let output = services.arg("--home").arg(home).output().map_err(|e| e.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {

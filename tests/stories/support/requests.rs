@@ -11,6 +11,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Node;
+use super::wire::ORDER;
 
 /// An answer as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,12 @@ impl Requests {
             .header("content-type", "application/json")
             .header("idempotency-key", key.to_string());
         self.exchange(request.body(Full::from(order.to_owned())).unwrap()).await
+    }
+
+    /// Places one order, which must be acknowledged.
+    pub async fn place(&self) {
+        let answer = self.post(Uuid::now_v7(), std::str::from_utf8(ORDER).unwrap()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
     }
 
     pub async fn get(&self, path: &str) -> Answer {

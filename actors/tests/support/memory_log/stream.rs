@@ -37,6 +37,15 @@ pub(super) struct Stream {
     pub(super) left: bool,
 }
 
+/// What a record says, or why it is poison.
+pub fn order_of(record: &[u8], minted: Uuid) -> Result<Arc<Order>, (PoisonReason, String)> {
+    let read = Order::from_record(record, minted, &Menu::default());
+    read.map(Arc::new).map_err(|error| match error {
+        OrderError::Malformed(_) => (PoisonReason::Unreadable, error.to_string()),
+        OrderError::Invalid(_) => (PoisonReason::Invalid, error.to_string()),
+    })
+}
+
 impl Stream {
     pub(super) fn append(&mut self, record: Vec<u8>) -> EntryId {
         self.appended += 1;
@@ -92,11 +101,8 @@ impl Stream {
         let order = match self.entries.get(&id) {
             None => Err(poison(PoisonReason::Vanished, "it is no longer in the log".to_owned())),
             Some(record) => {
-                let read = Order::from_record(record, Uuid::from_u64_pair(id.0, id.1), &Menu::default());
-                read.map(Arc::new).map_err(|error| match error {
-                    OrderError::Malformed(_) => poison(PoisonReason::Unreadable, error.to_string()),
-                    OrderError::Invalid(_) => poison(PoisonReason::Invalid, error.to_string()),
-                })
+                let read = order_of(record, Uuid::from_u64_pair(id.0, id.1));
+                read.map_err(|(reason, detail)| poison(reason, detail))
             }
         };
         Entry { id, order }

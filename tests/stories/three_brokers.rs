@@ -1,0 +1,68 @@
+//! One of three brokers dies under load: the others have everything, and no request fails.
+
+use std::time::Duration;
+
+use coffee_rt::load::Driver;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{
+    Books, Database, Kafka, Node, OwnService, Recount, Requests, check_ledger, customers, eventually, patient, seed,
+};
+
+/// Load meanwhile.
+const ORDERS_PER_SECOND: f64 = 200.0;
+/// How often a broker is killed and comes back.
+const KILLS: usize = 3;
+/// How long a broker is gone: longer than it takes the others to notice.
+const GONE: Duration = Duration::from_secs(6);
+const BROKERS: [&str; 3] = ["kafka-1", "kafka-2", "kafka-3"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_broker_of_three_costs_no_order_and_no_request() {
+    let seed = seed();
+    let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+    let database = Database::postgres().await;
+    let database = database.through_topic(Kafka::on(OwnService::three_brokers().await));
+    let node = Node::start(&database).await;
+    let log = node.log_state().await;
+    assert_eq!(log["durability"], "replicated", "{log}");
+    let stop = CancellationToken::new();
+    let options = patient(customers(&node, seed, ORDERS_PER_SECOND));
+    let load = Driver::new(options).unwrap().start(&stop);
+    for _ in 0..KILLS {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let broker = *BROKERS.choose(&mut rng).unwrap();
+        println!("{broker} is killed");
+        database.log_server().kill_one(broker).await;
+        tokio::time::sleep(GONE.mul_f64(rng.random_range(1.0..1.5))).await;
+        until_taken_over(&node).await;
+        database.log_server().start_one(broker).await;
+    }
+    stop.cancel();
+    let finished = load.finish().await;
+
+    let report = &finished.report;
+    println!("{:?}, refused {:?}", report.counts, report.refused_by_status);
+    assert_eq!(report.broken_promises, 0, "{:?}", report.broken);
+    assert_eq!((report.counts.refused, report.counts.unknown), (0, 0), "{report:#?}");
+    node.until_stored().await;
+    check_ledger(&finished.ledger, &Books::read(&database).await);
+    assert_eq!(database.assert_audit_clean(), report.counts.acknowledged);
+    database.assert_each_record_was_stored_once().await;
+    Recount::read(&database).await.assert_shown_by(&node).await;
+    node.stop().await;
+}
+
+/// While one is gone the others acknowledge.
+async fn until_taken_over(node: &Node) {
+    let client = Requests::to(node);
+    eventually("the other brokers have taken over", async || {
+        match client.get("/readyz").await {
+            ready if ready.status == 200 => Ok(()),
+            ready => Err(format!("{ready:?}\n{}", node.log())),
+        }
+    })
+    .await;
+}
