@@ -55,7 +55,7 @@ pub trait DeadLetterBox: Send + Sync {
     /// Frees what letters that were taken away still occupy, if it can.
     async fn tidy(&self) {}
 
-    /// Whether there are letters, as of the last call, that are not looked at because there are too many.
+    /// Whether there may be letters, as of the last call, that are not looked at because there are too many.
     fn overlooks(&self) -> bool {
         false
     }

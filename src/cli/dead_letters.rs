@@ -182,8 +182,8 @@ async fn conclude(
 fn warn(letters: &dyn DeadLetterBox) {
     if letters.overlooks() {
         eprintln!(
-            "coffee-rt: dead-letters: there are more than can be looked at, the oldest {MAX_DEAD_LETTERS}: \
-             the others follow when these are submitted again or discarded"
+            "coffee-rt: dead-letters: there may be more than are looked at, the oldest {MAX_DEAD_LETTERS} at most: \
+             they follow when these are submitted again or discarded"
         );
     }
 }

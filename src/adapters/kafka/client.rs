@@ -17,12 +17,6 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const RECONNECT_BACKOFF_MAX_MS: u64 = 1_000;
 /// How often clients look for new partitions and leaders.
 const METADATA_REFRESH_MS: u64 = 5_000;
-/// Bytes that a client reads ahead of what is asked for.
-const READ_AHEAD_KIB: u64 = 1024;
-/// How long a broker may wait for more before it answers: fewer, larger answers cost less.
-const FETCH_WAIT_MS: u64 = 10;
-/// Bytes for which it does not wait.
-const FETCH_MIN_BYTES: u64 = 64 * 1024;
 
 /// What the promises rest on; settings of the client must leave it alone.
 const OWN_SETTINGS: [&str; 17] = [
@@ -120,20 +114,6 @@ impl ClientSettings {
     /// A client's configuration, to which its own settings are added.
     pub(super) fn config(&self) -> ClientConfig {
         self.config.clone()
-    }
-
-    /// The same for one that reads partitions which it is told, and keeps in mind itself where it is.
-    pub(super) fn reading_config(&self) -> ClientConfig {
-        let mut config = self.config();
-        config
-            .set("group.id", &self.names.group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
-            .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
-            .set("fetch.min.bytes", FETCH_MIN_BYTES.to_string())
-            .set("fetch.error.backoff.ms", "100");
-        config
     }
 }
 

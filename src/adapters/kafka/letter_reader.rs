@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use coffee_rt_actors::ports::LogError;
 use rdkafka::Message;
-use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
@@ -16,6 +15,7 @@ use super::client::{ClientSettings, Quiet, away};
 use super::lag::{committed, lags, watermarks};
 use super::letter::{LetterId, dead_letter, id_of, resolved_by};
 use super::partition::is_passing;
+use super::reading::Reading;
 use super::topics::{metadata, partitions};
 use super::unresolved::Unresolved;
 use crate::adapters::dead_letter::{DeadLetter, MAX_DEAD_LETTERS};
@@ -29,7 +29,7 @@ const FRESH: Duration = Duration::from_millis(500);
 
 /// A reader of the topic, and what it knows of the letters.
 pub(super) struct LetterReader {
-    consumer: BaseConsumer<Quiet>,
+    consumer: Reading,
     settings: ClientSettings,
     unresolved: Unresolved,
     looked: Option<Instant>,
@@ -45,21 +45,15 @@ struct Span {
 impl LetterReader {
     /// Does no I/O.
     pub(super) fn new(settings: ClientSettings) -> Result<Self, LogError> {
-        let mut config = settings.reading_config();
-        config
-            .set("enable.partition.eof", "true")
-            // Where letters were deleted in the meantime, it goes on with those that are there.
-            .set("auto.offset.reset", "earliest");
-        let consumer = BaseConsumer::from_config_and_context(&config, Quiet);
         Ok(Self {
-            consumer: consumer.map_err(|error| away(&error))?,
+            consumer: Reading::to_the_end(&settings)?,
             settings,
             unresolved: Unresolved::new(usize::try_from(MAX_DEAD_LETTERS).unwrap_or(usize::MAX)),
             looked: None,
         })
     }
 
-    /// Whether there were more letters than are looked at.
+    /// Whether there may be more letters than are looked at.
     pub(super) fn overlooks(&self) -> bool {
         self.unresolved.overlooks()
     }

@@ -8,20 +8,47 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::client::{ClientSettings, Quiet, away};
 
+/// Bytes that a client reads ahead of what is asked for.
+const READ_AHEAD_KIB: u64 = 1024;
+/// How long a broker may wait for more before it answers: fewer, larger answers cost less.
+const FETCH_WAIT_MS: u64 = 10;
+/// Bytes for which it does not wait.
+const FETCH_MIN_BYTES: u64 = 64 * 1024;
+
 /// The client; closed off the threads of the actors, for that takes a while.
 pub(super) struct Reading(Option<BaseConsumer<Quiet>>);
 
 impl Reading {
     /// Does no I/O yet. `arrived` is called whenever there is something to take.
     pub(super) fn new(settings: &ClientSettings, arrived: impl Fn() + Send + Sync + 'static) -> Result<Self, LogError> {
-        let mut config = settings.reading_config();
         // A position that is gone is not to be replaced by another one in silence.
-        config.set("auto.offset.reset", "error");
-        let consumer = BaseConsumer::from_config_and_context(&config, Quiet);
-        let mut consumer = consumer.map_err(|error| away(&error))?;
+        let mut consumer = consumer(settings, &[("auto.offset.reset", "error")])?;
         consumer.set_nonempty_callback(arrived);
         Ok(Self(Some(consumer)))
     }
+
+    /// The same for one that reads from one place to another: it is told of the end of a partition, and where its place is
+    /// gone it begins with what is there.
+    pub(super) fn to_the_end(settings: &ClientSettings) -> Result<Self, LogError> {
+        let own = [("auto.offset.reset", "earliest"), ("enable.partition.eof", "true")];
+        Ok(Self(Some(consumer(settings, &own)?)))
+    }
+}
+
+fn consumer(settings: &ClientSettings, own: &[(&str, &str)]) -> Result<BaseConsumer<Quiet>, LogError> {
+    let mut config = settings.config();
+    config
+        .set("group.id", &settings.names.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
+        .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
+        .set("fetch.min.bytes", FETCH_MIN_BYTES.to_string())
+        .set("fetch.error.backoff.ms", "100");
+    for (name, value) in own {
+        config.set(*name, *value);
+    }
+    BaseConsumer::from_config_and_context(&config, Quiet).map_err(|error| away(&error))
 }
 
 impl Deref for Reading {
