@@ -15,6 +15,7 @@ use coffee_rt_actors::partition_reader::{MAX_RECORDS_IN_HAND, PartitionReader, P
 use coffee_rt_actors::partition_ticket::PartitionTicket;
 use coffee_rt_actors::ports::{OrderStore, PartitionedLog, PoisonReason};
 use coffee_rt_actors::supervision::{ChildSpec, CrewSpec, Slot, Strategy};
+use coffee_rt_actors::telemetry::LogProduct;
 use coffee_rt_actors::ticket::Acknowledged;
 use prometheus::proto::Metric;
 use rand::Rng;
@@ -78,7 +79,7 @@ impl PartitionNode {
             log: Arc::new(seen.clone()),
             readers: Arc::default(),
             health: health.clone(),
-            metrics: shared.telemetry.log("v3"),
+            metrics: shared.telemetry.log("v3", LogProduct::Kafka),
         };
         let appending = AppenderArgs {
             log: Arc::new(seen.clone()),

@@ -101,6 +101,7 @@ impl Shelf {
             id,
             reason,
             detail,
+            at_millis: None,
             key: kept.key.clone(),
             value: kept.value.clone(),
         });
