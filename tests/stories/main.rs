@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
 mod access;
+mod all_versions;
 mod bad_input;
 mod crash;
 mod dead_letters;

@@ -163,6 +163,40 @@ async fn a_topic_that_was_made_anew_is_noticed_and_read() {
     }
 }
 
+/// Its producer's records have numbers that the new topic does not expect: that producer fails for good, and another one
+/// is made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_made_anew_under_a_running_node_is_taken_on() {
+    let database = Database::kafka().await;
+    let node = Node::start(&database).await;
+    let place_some = async || {
+        for _ in 0..BEFORE {
+            eventually("an order is acknowledged", async || {
+                let answer = Requests::to(&node)
+                    .post(Uuid::now_v7(), std::str::from_utf8(ORDER).unwrap())
+                    .await;
+                if answer.status == 200 {
+                    Ok(())
+                } else {
+                    Err(format!("{answer:?}\n{}", node.log()))
+                }
+            })
+            .await;
+        }
+    };
+    place_some().await;
+    node.until_stored().await;
+    let before = Books::read(&database).await.rows;
+    database.topic().make_anew(4).await;
+    place_some().await;
+    node.until_stored().await;
+    let stored = Books::read(&database).await.rows;
+    assert!(stored >= before + BEFORE, "{before} and then {stored}\n{}", node.log());
+    assert!(positions_lost(&node).await >= 1.0, "{}", node.log());
+    database.assert_audit_clean();
+    node.stop().await;
+}
+
 fn record(message_id: Uuid) -> Vec<u8> {
     let order: Value = serde_json::from_slice(ORDER).unwrap();
     let mut record = order.as_object().unwrap().clone();
