@@ -34,7 +34,7 @@ async fn three_versions_in_one_node_store_each_order_once() {
     let paths = node.actor_paths().await;
     for _ in 0..KILLS {
         let path = paths.choose(&mut rng).unwrap();
-        node.inject_surely(path, *["kill", "panic"].choose(&mut rng).unwrap(), 1)
+        node.inject_surely(path, ["kill", "panic"].choose(&mut rng).unwrap(), 1)
             .await;
         tokio::time::sleep(Duration::from_millis(rng.random_range(20..150))).await;
     }

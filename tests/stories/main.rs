@@ -12,6 +12,7 @@ mod drills;
 mod faults;
 mod keys;
 mod log_outage;
+mod lost_positions;
 mod lost_reply;
 mod meltdown;
 mod outage;

@@ -1,16 +1,14 @@
-//! Partitions move between nodes, are added, lose records and are made anew: each order is stored once, and what was lost
-//! is told.
+//! Partitions move between nodes and are added: each order is stored once.
 
 use std::time::Duration;
 
 use coffee_rt::adapters::kafka::SESSION_TIMEOUT_MS;
 use coffee_rt::load::Driver;
 use nix::sys::signal::Signal;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::wire::ORDER;
+use crate::support::wire::record;
 use crate::support::{
     Books, Database, Node, Recount, Requests, check_ledgers, customers, eventually, patient, seed, within,
 };
@@ -118,94 +116,6 @@ async fn partitions_that_are_added_are_read() {
     assert_eq!(database.assert_audit_clean(), 7);
     database.assert_each_record_was_stored_once().await;
     node.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_that_were_removed_before_they_were_stored_are_told() {
-    let database = Database::kafka().await;
-    // The node makes the topic.
-    let node = Node::start(&database).await;
-    Requests::to(&node).place().await;
-    node.until_stored().await;
-    node.stop().await;
-    let topic = database.topic();
-    let missed = (0..10).map(|_| (3, record(Uuid::now_v7())));
-    topic.produce_to(missed.collect()).await;
-    let (_, next, _) = topic.place().offsets().await[3];
-    topic.remove_before(3, next - 4).await;
-    let node = Node::start(&database).await;
-    node.until_stored().await;
-    assert_eq!(positions_lost(&node).await, 1.0, "{}", node.log());
-    let stored = database.assert_audit_clean();
-    // The first order may have been in that partition, and then it is where the store was.
-    assert_eq!(stored, 1 + 4, "{}", node.log());
-    node.stop().await;
-}
-
-/// Also where it has grown beyond the store's position again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_that_was_made_anew_is_noticed_and_read() {
-    for again in [BEFORE / 2, BEFORE, 3 * BEFORE] {
-        let database = Database::kafka().await;
-        let node = Node::start(&database).await;
-        let topic = database.topic();
-        let orders = |count| (0..count).map(|_| (1, record(Uuid::now_v7()))).collect::<Vec<_>>();
-        topic.produce_to(orders(BEFORE)).await;
-        node.until_stored().await;
-        node.stop().await;
-        topic.make_anew(4).await;
-        topic.produce_to(orders(again)).await;
-        let node = Node::start(&database).await;
-        node.until_stored().await;
-        assert_eq!(database.assert_audit_clean(), (BEFORE + again) as u64, "{again}");
-        assert_eq!(positions_lost(&node).await, 1.0, "{again}: {}", node.log());
-        node.stop().await;
-    }
-}
-
-/// Its producer's records have numbers that the new topic does not expect: that producer fails for good, and another one
-/// is made.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_that_is_made_anew_under_a_running_node_is_taken_on() {
-    let database = Database::kafka().await;
-    let node = Node::start(&database).await;
-    let place_some = async || {
-        for _ in 0..BEFORE {
-            eventually("an order is acknowledged", async || {
-                let answer = Requests::to(&node)
-                    .post(Uuid::now_v7(), std::str::from_utf8(ORDER).unwrap())
-                    .await;
-                if answer.status == 200 {
-                    Ok(())
-                } else {
-                    Err(format!("{answer:?}\n{}", node.log()))
-                }
-            })
-            .await;
-        }
-    };
-    place_some().await;
-    node.until_stored().await;
-    let before = Books::read(&database).await.rows;
-    database.topic().make_anew(4).await;
-    place_some().await;
-    node.until_stored().await;
-    let stored = Books::read(&database).await.rows;
-    assert!(stored >= before + BEFORE, "{before} and then {stored}\n{}", node.log());
-    assert!(positions_lost(&node).await >= 1.0, "{}", node.log());
-    database.assert_audit_clean();
-    node.stop().await;
-}
-
-fn record(message_id: Uuid) -> Vec<u8> {
-    let order: Value = serde_json::from_slice(ORDER).unwrap();
-    let mut record = order.as_object().unwrap().clone();
-    record.insert("message_id".to_owned(), Value::String(message_id.to_string()));
-    serde_json::to_vec(&record).unwrap()
-}
-
-async fn positions_lost(node: &Node) -> f64 {
-    node.metric(r#"coffee_rt_log_positions_lost_total{version="v3"}"#).await
 }
 
 async fn until_shared_out(nodes: &[Node], partitions: usize) {

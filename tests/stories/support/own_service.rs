@@ -6,6 +6,9 @@ use std::process::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+/// Where a copy of a server's data is, in its home.
+const COPY: &str = "copy";
+
 /// The server and its data.
 pub struct OwnService {
     home: tempfile::TempDir,
@@ -63,6 +66,26 @@ impl OwnService {
 
     pub async fn start(&self) {
         self.run("start", Some(self.name), &[]).await;
+    }
+
+    /// Keeps a copy of the data, while it is stopped.
+    pub async fn keep_copy(&self) {
+        self.copy(self.name, COPY).await;
+    }
+
+    /// Puts the data back to that copy, while it is stopped.
+    pub async fn put_copy_back(&self) {
+        tokio::fs::remove_dir_all(self.home.path().join(self.name))
+            .await
+            .unwrap();
+        self.copy(COPY, self.name).await;
+    }
+
+    async fn copy(&self, from: &str, to: &str) {
+        let place = |name| self.home.path().join(name);
+        let mut copy = tokio::process::Command::new("cp");
+        copy.arg("-a").arg(place(from)).arg(place(to));
+        assert!(copy.status().await.unwrap().success(), "{copy:?}");
     }
 
     /// It hangs: connections stay, nothing is answered.

@@ -5,11 +5,20 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
 use super::{DEADLINE, Node};
 
 /// An order that any node takes.
 pub const ORDER: &[u8] = br#"{"drink":"latte","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00Z"}"#;
+
+/// The same order as a record of a topic.
+pub fn record(message_id: Uuid) -> Vec<u8> {
+    let order: Value = serde_json::from_slice(ORDER).unwrap();
+    let mut record = order.as_object().unwrap().clone();
+    record.insert("message_id".to_owned(), Value::String(message_id.to_string()));
+    serde_json::to_vec(&record).unwrap()
+}
 
 /// An answer as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
