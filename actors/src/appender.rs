@@ -160,7 +160,9 @@ impl Appender {
     /// Pauses before the log is tried again, and answers those who have waited long enough.
     fn back_off(&mut self, error: &LogError) {
         tracing::debug!(%error, "orders are not appended, trying again");
-        self.backoff.absent();
+        if self.backoff.absent() {
+            tracing::warn!(%error, "orders wait to be appended");
+        }
         self.in_doubt = true;
         if self.backoff.is_away() {
             self.refuse_all(&error.to_string());

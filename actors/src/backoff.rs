@@ -18,6 +18,7 @@ pub const RETRY_BATCH_MS: u64 = 3_000;
 pub struct Backoff {
     pause: Duration,
     away_since: Option<Instant>,
+    is_told: bool,
 }
 
 impl Default for Backoff {
@@ -25,6 +26,7 @@ impl Default for Backoff {
         Self {
             pause: Duration::from_millis(RETRY_PAUSE_MIN_MS),
             away_since: None,
+            is_told: false,
         }
     }
 }
@@ -35,9 +37,10 @@ impl Backoff {
         *self = Self::default();
     }
 
-    /// It did not answer.
-    pub fn absent(&mut self) {
+    /// It did not answer. Returns whether it is [away](Self::is_away) by now, once for each absence.
+    pub fn absent(&mut self) -> bool {
         self.away_since.get_or_insert_with(Instant::now);
+        self.is_away() && !std::mem::replace(&mut self.is_told, true)
     }
 
     /// Whether it has been away for so long that requests are refused rather than kept waiting.
@@ -80,12 +83,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_an_absence_of_a_while_counts_as_away() {
         let mut backoff = Backoff::default();
-        backoff.absent();
+        assert!(!backoff.absent());
         tokio::time::advance(Duration::from_millis(RETRY_BATCH_MS - 1)).await;
-        backoff.absent();
+        assert!(!backoff.absent());
         assert!(!backoff.is_away());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(backoff.is_away());
+        assert_eq!((backoff.absent(), backoff.absent()), (true, false));
         backoff.answers();
         assert!(!backoff.is_away());
     }

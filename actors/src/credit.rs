@@ -13,7 +13,7 @@ pub struct Credit {
     limit: usize,
 }
 
-/// The right to have one unit of work under way; dropping it gives it back.
+/// The right to have work under way; dropping it gives it back.
 #[derive(Debug)]
 pub struct Permit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
@@ -31,6 +31,16 @@ impl Credit {
     #[must_use]
     pub fn try_take(&self) -> Option<Permit> {
         self.permits.clone().try_acquire_owned().ok().map(Permit)
+    }
+
+    /// Takes so many permits as one, or those that are left where there is one at least: what is heavier than the rest of
+    /// the credit is let through, and nothing after it.
+    #[must_use]
+    pub fn try_take_heavy(&self, weight: usize) -> Option<Permit> {
+        let permits = u32::try_from(weight.min(self.available()))
+            .ok()
+            .filter(|some| *some > 0)?;
+        self.permits.clone().try_acquire_many_owned(permits).ok().map(Permit)
     }
 
     /// Permits that are left.

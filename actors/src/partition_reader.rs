@@ -16,7 +16,7 @@ use crate::supervision::{Address, Failure, Slot, Worker};
 use crate::telemetry::ReadMetrics;
 use crate::ticket::Place;
 
-/// Records of one partition that may be in hand: read, and not yet stored.
+/// Records of one partition that may be in hand, by weight: read, and not yet stored.
 pub const MAX_RECORDS_IN_HAND: usize = 4 * MAX_BATCH_ORDERS;
 /// The least time between two readings that do not fill a batch: many small batches cost more than a few.
 pub const READ_INTERVAL_MS: u64 = 5;
@@ -49,7 +49,7 @@ pub struct PartitionReaderArgs {
     pub number: i32,
     /// The batcher beside it.
     pub batcher: Slot<BatcherMsg<PartitionTicket>>,
-    /// How many records may be in hand; outlives each generation, as those in the batcher's hands may.
+    /// How many records may be in hand, by weight; outlives each generation, as those in the batcher's hands may.
     pub credit: Credit,
     /// What it counts.
     pub metrics: ReadMetrics,
@@ -100,6 +100,9 @@ impl Worker for PartitionReader {
             PartitionReaderMsg::Begun(epoch, Err(error)) | PartitionReaderMsg::Read(epoch, Err(error)) => {
                 tracing::debug!(%error, partition = self.args.number, "cannot be read, trying again");
                 self.stream = None;
+                if self.backoff.absent() {
+                    tracing::warn!(%error, partition = self.args.number, "nothing can be read of a partition");
+                }
                 let pause = self.backoff.next_pause();
                 self.me.send_after(pause, PartitionReaderMsg::Again(epoch));
             }
@@ -150,9 +153,12 @@ impl PartitionReader {
     fn deliver(&mut self, epoch: i64, records: Vec<Record>) -> Result<(), Failure> {
         self.backoff.answers();
         let count = records.len();
-        let mut tickets = Vec::with_capacity(count);
-        for Record { id, next, order } in records {
-            let Some(permit) = self.args.credit.try_take() else {
+        let (mut tickets, mut weight) = (Vec::with_capacity(count), 0);
+        for record in records {
+            weight += record.weight();
+            let permit = self.args.credit.try_take_heavy(record.weight());
+            let Record { id, next, order } = record;
+            let Some(permit) = permit else {
                 // Nobody else takes of this credit but a generation before this one: from the store's position again.
                 return self.ask_for_claim();
             };
@@ -169,7 +175,7 @@ impl PartitionReader {
         if !tickets.is_empty() && self.args.batcher.send(BatcherMsg::AcceptAll(tickets)).is_err() {
             return Err("the batcher is gone".into());
         }
-        if count < MAX_BATCH_ORDERS {
+        if weight < MAX_BATCH_ORDERS {
             self.pause(epoch);
         } else {
             self.read(epoch);

@@ -17,7 +17,7 @@ pub use cache::{CACHED_HOURS, CacheAway, CacheWrite, CachedMetrics, MetricsCache
 pub use log::{
     Durability, Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, PartitionLag, Poison, PoisonReason, SharedLog,
 };
-pub use partitions::{Beginning, Partition, PartitionStream, PartitionedLog, PoisonRecord, Record};
+pub use partitions::{BYTES_PER_WEIGHT, Beginning, Partition, PartitionStream, PartitionedLog, PoisonRecord, Record};
 
 /// How many of the last stored orders a dashboard shows.
 pub const RECENT_ORDERS: usize = 10;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use coffee_rt_actors::log_watch::LogHealth;
 use coffee_rt_actors::partition_reader::MAX_RECORDS_IN_HAND;
+use coffee_rt_actors::ports::BYTES_PER_WEIGHT;
 use support::memory_store::Reach;
 use support::partition_node::{Cluster, PartitionNode};
 use support::{eventually, quiet_injected_panics, seeded};
@@ -109,6 +110,28 @@ async fn a_slow_store_is_given_no_more_than_a_reader_may_have_in_hand() {
     cluster.store.behave(|store| store.hold_commits = false);
     cluster.has_stored(&orders).await;
     assert_eq!(cluster.node().read(), orders.len() as u64);
+    cluster.drain().await;
+}
+
+/// Their number alone would allow a hundred times as many bytes.
+#[tokio::test(start_paused = true)]
+async fn large_records_in_hand_are_limited_by_their_bytes() {
+    const BYTES: usize = 256 * 1024;
+    const MOST: u64 = (MAX_RECORDS_IN_HAND / (BYTES / BYTES_PER_WEIGHT)) as u64 + 1;
+    let (cluster, mut random) = (Cluster::start(&[&[0]]).await, seeded());
+    cluster.store.behave(|store| store.hold_commits = true);
+    for _ in 0..2 * MOST {
+        cluster.log.write(0, &vec![b'x'; BYTES]);
+    }
+    let orders = cluster.appended(10, &mut random);
+    eventually("all credit is taken", || cluster.taken() == MAX_RECORDS_IN_HAND).await;
+    sleep(MINUTE).await;
+    assert_eq!(cluster.taken(), MAX_RECORDS_IN_HAND);
+    let read = cluster.node().read();
+    assert!((MOST / 2..=MOST).contains(&read), "{read} of at most {MOST}");
+    cluster.store.behave(|store| store.hold_commits = false);
+    cluster.has_stored(&orders).await;
+    assert_eq!(cluster.log.dead_letters().len() as u64, 2 * MOST);
     cluster.drain().await;
 }
 

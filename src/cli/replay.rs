@@ -9,10 +9,10 @@ use std::time::{Duration, Instant as Clock};
 use coffee_rt_actors::deltas::Deltas;
 use coffee_rt_actors::domain::Instant;
 use coffee_rt_actors::log_watch::LogHealth;
-use coffee_rt_actors::ports::{AuditReport, OrderStore};
+use coffee_rt_actors::ports::{AuditReport, LogError, OrderStore};
 use coffee_rt_actors::supervision::{Slot, Tree, run_guarded};
 use coffee_rt_actors::telemetry::Telemetry;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -21,9 +21,10 @@ use crate::adapters::kafka::{
     ClientSettings, ReplayFrom, ReplayRange, SESSION_TIMEOUT_MS, group_members, replay_ranges,
 };
 use crate::config::{Config, Flags, Version};
-use crate::stores;
 use crate::tree::{V3Storing, v3_replay};
+use crate::{logs, stores};
 
+const SOURCE: &str = Version::V3.name();
 /// How often the positions are looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a node that died is still in the group.
@@ -37,14 +38,17 @@ const GIVEN_UP: Duration = Duration::from_secs(120);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Stop the nodes that read the topic first. A node with a new database reads it from the beginning
-by itself; this shows the progress, and can begin elsewhere.
+by itself; this shows the progress, and can begin elsewhere. No record that is not stored is passed over: a
+partition whose store is behind PLACE is read from where the store is. Records that could not be stored go to
+the dead letters again.
 
 Examples:
   coffee-rt replay --from beginning                    everything that the topic still has
   coffee-rt replay --from 2026-11-22T09:00:00Z         what was written since then
   coffee-rt replay --from 120000                       from that offset of each partition
 
-Exit codes: 0 done and recounted, 1 the recount found a difference, 2 wrong usage, 4 Kafka or the store fails"
+Exit codes: 0 done and recounted, 1 the recount found a difference, 2 wrong usage,
+            4 Kafka or the store fails, or nodes still read the topic"
 )]
 pub struct Args {
     /// beginning, an offset, or a time such as 2026-11-22T09:00:00Z
@@ -69,8 +73,8 @@ impl FromStr for Place {
         if text == "beginning" {
             return Ok(Self(ReplayFrom::Beginning));
         }
-        if let Ok(offset) = text.parse::<u32>() {
-            return Ok(Self(ReplayFrom::Offset(offset.into())));
+        if let Some(offset) = text.parse().ok().filter(|offset| *offset >= 0) {
+            return Ok(Self(ReplayFrom::Offset(offset)));
         }
         let time = Instant::parse(text);
         time.map(|time| Self(ReplayFrom::Time(time)))
@@ -98,16 +102,21 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
         let needs = "replay needs kafka_bootstrap_servers, as in KAFKA_BOOTSTRAP_SERVERS";
         Failure::new(Exit::Usage, needs)
     })?;
+    let bar = ProgressBar::hidden();
+    logs::start_above(&config, &bar).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     until_alone(&client, &config.v3.group).await?;
     let ranges = replay_ranges(&client, args.from.0)
         .await
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| kafka_failed(&error))?;
     if ranges.is_empty() {
-        return Err(failed(&format!("there is no topic {}", config.v3.topic)));
+        let topic = &config.v3.topic;
+        return Err(failed(&format!("there is no topic {topic}: is v3.topic right?")));
     }
     let (store, _) = stores::open_to_serve(&config).await.map_err(|error| failed(&error))?;
+    let positions = store.log_positions(SOURCE).await.map_err(|error| failed(&error))?;
+    let ranges = from_what_is_not_stored(ranges, &positions);
     let began = Clock::now();
-    let records = replay(&config, &store, &ranges).await?;
+    let records = replay(&config, &store, &ranges, &bar).await?;
     let seconds = began.elapsed().as_secs_f64();
     let audit = store.audit().await.map_err(|error| failed(&error))?;
     let replayed = Replayed {
@@ -133,11 +142,26 @@ fn failed(error: &impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Environment, format!("replay: {error}"))
 }
 
+fn kafka_failed(error: &LogError) -> Failure {
+    failed(&format!("{error}; is KAFKA_BOOTSTRAP_SERVERS right?"))
+}
+
+/// No range begins behind what its partition's store has reached: what is between would never be stored.
+fn from_what_is_not_stored(ranges: Vec<ReplayRange>, positions: &BTreeMap<i32, i64>) -> Vec<ReplayRange> {
+    let from = |range: ReplayRange| ReplayRange {
+        start: positions
+            .get(&range.partition)
+            .map_or(range.start, |reached| range.start.min(*reached)),
+        ..range
+    };
+    ranges.into_iter().map(from).collect()
+}
+
 /// Waits for nodes that are gone to leave the group; whoever stays would go on from where it is.
 async fn until_alone(client: &ClientSettings, group: &str) -> Result<(), Failure> {
     let until = Clock::now() + MEMBERS_LEAVE;
     loop {
-        match group_members(client).await.map_err(|error| failed(&error))? {
+        match group_members(client).await.map_err(|error| kafka_failed(&error))? {
             0 => return Ok(()),
             members if Clock::now() > until => {
                 return Err(failed(&format!(
@@ -150,8 +174,12 @@ async fn until_alone(client: &ClientSettings, group: &str) -> Result<(), Failure
 }
 
 /// Moves the positions back and stores until all is stored that was there at the beginning. Returns how many records.
-async fn replay(config: &Config, store: &Arc<dyn OrderStore>, ranges: &[ReplayRange]) -> Result<u64, Failure> {
-    const SOURCE: &str = Version::V3.name();
+async fn replay(
+    config: &Config,
+    store: &Arc<dyn OrderStore>,
+    ranges: &[ReplayRange],
+    bar: &ProgressBar,
+) -> Result<u64, Failure> {
     for range in ranges {
         let moved = store.move_position(SOURCE, range.partition, range.start).await;
         moved.map_err(|error| failed(&error))?;
@@ -165,10 +193,10 @@ async fn replay(config: &Config, store: &Arc<dyn OrderStore>, ranges: &[ReplayRa
         telemetry: Telemetry::register(&prometheus::Registry::new()).map_err(|error| failed(&error))?,
     };
     let (spec, health) = v3_replay(log, storing);
-    let bar = bar(ranges);
+    show(bar, ranges);
     let mut outcome = Ok(());
     let watching = async {
-        outcome = until_stored(store.as_ref(), SOURCE, ranges, &bar, &health).await;
+        outcome = until_stored(store.as_ref(), ranges, bar, &health).await;
     };
     let guarded = run_guarded(spec, Arc::new(Tree::default()), watching).await;
     bar.finish_and_clear();
@@ -179,7 +207,6 @@ async fn replay(config: &Config, store: &Arc<dyn OrderStore>, ranges: &[ReplayRa
 
 async fn until_stored(
     store: &dyn OrderStore,
-    source: &'static str,
     ranges: &[ReplayRange],
     bar: &ProgressBar,
     health: &watch::Receiver<LogHealth>,
@@ -187,7 +214,7 @@ async fn until_stored(
     let (mut best, mut since) = (0, Clock::now());
     loop {
         // A store that is away for a moment is asked again.
-        let positions = store.log_positions(source).await;
+        let positions = store.log_positions(SOURCE).await;
         let done = positions.as_ref().map_or(best, |positions| stored(ranges, positions));
         if done > best {
             (best, since) = (done, Clock::now());
@@ -226,11 +253,15 @@ fn total(ranges: &[ReplayRange]) -> u64 {
     u64::try_from(all.sum::<i64>()).unwrap_or_default()
 }
 
-fn bar(ranges: &[ReplayRange]) -> ProgressBar {
-    let bar = ProgressBar::new(total(ranges));
+fn show(bar: &ProgressBar, ranges: &[ReplayRange]) {
     let template = "{bar:12} {pos}/{len} records  {per_sec}  {eta} left  {wide_msg}";
     // A template that indicatif cannot read leaves its default style.
-    ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_length(total(ranges));
+    bar.reset();
+    bar.set_draw_target(ProgressDrawTarget::stderr());
 }
 
 fn describe(replayed: &Replayed) -> String {
@@ -259,6 +290,7 @@ mod tests {
             ("beginning", ReplayFrom::Beginning),
             ("0", ReplayFrom::Offset(0)),
             ("120000", ReplayFrom::Offset(120_000)),
+            ("99999999999", ReplayFrom::Offset(99_999_999_999)),
             ("2026-11-22T09:00:00Z", ReplayFrom::Time(Instant(1_795_338_000_000_000))),
         ] {
             assert_eq!(text.parse(), Ok(Place(place)), "{text}");
@@ -266,6 +298,16 @@ mod tests {
         for text in ["", "-1", "end", "yesterday", "2026-11-22"] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn nothing_that_is_not_stored_is_passed_over() {
+        let ranges = vec![range(0, 10, 20), range(1, 10, 20), range(2, 10, 20)];
+        let positions = [(0, 4), (1, 15)].into();
+        assert_eq!(
+            from_what_is_not_stored(ranges, &positions),
+            [range(0, 4, 20), range(1, 10, 20), range(2, 10, 20)]
+        );
     }
 
     #[test]

@@ -190,8 +190,7 @@ fn settings_of_kafkas_client_are_passed_on_and_secrets_masked() {
         ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
         ("COFFEE_RT_KAFKA__CLIENT__SASL__PASSWORD", "s3cret"),
     ];
-    let file =
-        "[kafka.client]\nsasl.username = \"barista\"\n\"socket.timeout.ms\" = 7000\nallow.auto.create.topics = false";
+    let file = "[kafka.client]\nsasl.username = \"barista\"\n\"socket.timeout.ms\" = 7000\nlog.queue = false";
     with_env(&variables, file, |config| {
         let config = config.unwrap();
         let client = config.kafka.client.reveal();
@@ -199,7 +198,7 @@ fn settings_of_kafkas_client_are_passed_on_and_secrets_masked() {
             ("sasl.password", "s3cret"),
             ("sasl.username", "barista"),
             ("socket.timeout.ms", "7000"),
-            ("allow.auto.create.topics", "false"),
+            ("log.queue", "false"),
         ] {
             assert_eq!(client.get(name).map(String::as_str), Some(value), "{name}");
         }

@@ -124,6 +124,7 @@ impl Running {
             counts: books.ledger.counts(),
             in_flight: self.shared.in_flight.load(Ordering::Relaxed),
             waiting: self.shared.line.len() as u64,
+            refusals: books.ledger.refusals().values().map(|refusals| refusals.answers).sum(),
             broken_promises: books.ledger.broken_total(),
             latency: books.latency.quantiles(),
         }

@@ -63,6 +63,8 @@ pub struct Progress {
     pub in_flight: u64,
     /// Orders that are due and wait for a customer.
     pub waiting: u64,
+    /// Answers so far that refused an order for now.
+    pub refusals: u64,
     /// Promises broken so far.
     pub broken_promises: u64,
     /// From due to acknowledged, of the whole run.

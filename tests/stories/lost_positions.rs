@@ -31,14 +31,19 @@ async fn records_that_were_removed_before_they_were_stored_are_told() {
     node.stop().await;
 }
 
-/// Also where it has grown beyond the store's position again.
+/// Also where it has grown beyond the store's position again, and where nothing in the records tells them apart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_was_made_anew_is_noticed_and_read() {
-    for again in [BEFORE / 2, BEFORE, 3 * BEFORE] {
+    let named = || record(Uuid::now_v7());
+    let nameless = || ORDER.to_vec();
+    for (again, record) in [BEFORE / 2, BEFORE, 3 * BEFORE]
+        .into_iter()
+        .flat_map(|again| [(again, named as fn() -> Vec<u8>), (again, nameless)])
+    {
         let database = Database::kafka().await;
         let node = Node::start(&database).await;
         let topic = database.topic();
-        let orders = |count| (0..count).map(|_| (1, record(Uuid::now_v7()))).collect::<Vec<_>>();
+        let orders = |count| (0..count).map(|_| (1, record())).collect::<Vec<_>>();
         topic.produce_to(orders(BEFORE)).await;
         node.until_stored().await;
         node.stop().await;
@@ -60,6 +65,26 @@ async fn a_topic_that_is_made_anew_under_a_running_node_is_taken_on() {
     node.until_stored().await;
     database.topic().make_anew(4).await;
     taken_on(&database, &node).await;
+    node.stop().await;
+}
+
+/// What the menu makes of the last record that was dealt with says nothing about the topic.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_menu_that_has_grown_does_not_have_the_topic_read_again() {
+    let database = Database::kafka().await;
+    let node = Node::start(&database).await;
+    let tea = String::from_utf8(ORDER.to_vec()).unwrap().replace("latte", "tea");
+    database
+        .topic()
+        .produce_to(vec![(1, ORDER.to_vec()), (1, tea.into_bytes())])
+        .await;
+    node.until_stored().await;
+    node.stop().await;
+    let node = Node::start_with(&database, &[("COFFEE_RT_MENU__DRINKS", "[latte, tea]")]).await;
+    Requests::to(&node).place().await;
+    node.until_stored().await;
+    assert_eq!(positions_lost(&node).await, 0.0, "{}", node.log());
+    assert_eq!((database.assert_audit_clean(), database.records()), (2, 3));
     node.stop().await;
 }
 

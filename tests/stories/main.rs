@@ -10,6 +10,7 @@ mod dead_letters;
 mod drain;
 mod drills;
 mod faults;
+mod full_log;
 mod keys;
 mod log_outage;
 mod lost_positions;

@@ -1,10 +1,10 @@
-//! A stream delivers entries again and again, belongs to dead readers, fills up, or is lost.
+//! A stream delivers entries again and again, belongs to dead readers, or is lost.
 
 use redis::Value as Reply;
 use uuid::Uuid;
 
 use crate::support::wire::ORDER;
-use crate::support::{Books, Database, HeldCommits, Node, Recount, Requests, eventually};
+use crate::support::{Books, Database, Node, Recount, Requests, eventually};
 
 const STREAM: &str = "orders:stream";
 const GROUP: &str = "order-workers";
@@ -89,34 +89,6 @@ async fn a_stream_that_lost_its_data_is_reported_and_read_from_its_beginning() {
     node.until_stored().await;
     assert_eq!(node.metric(lost).await, 1.0, "reported once, not again and again");
     assert_eq!(database.assert_audit_clean(), 11);
-    node.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_stream_refuses_orders_until_some_are_stored() {
-    const LIMIT: u64 = 50;
-    let database = Database::redis().await;
-    let limit = LIMIT.to_string();
-    let node = Node::start_with(&database, &[("COFFEE_RT_V2__BACKLOG_ORDERS", &limit)]).await;
-    let held = HeldCommits::of(&database).await;
-    let customer = Requests::to(&node);
-    for _ in 0..LIMIT {
-        assert_eq!(customer.post(Uuid::now_v7(), order()).await.status, 200);
-    }
-    let refused = customer.post(Uuid::now_v7(), order()).await;
-    refused.assert_refused_for_now();
-    assert!(refused.body.contains("backlog-full"), "{refused:?}");
-    eventually("the full stream shows", async || match node.log_state().await {
-        log if log["state"] == "full" && log["backlog"] == LIMIT => Ok(()),
-        log => Err(log.to_string()),
-    })
-    .await;
-    assert_eq!(customer.get("/readyz").await.status, 503);
-    held.release().await;
-    node.until_stored().await;
-    assert_eq!(customer.post(Uuid::now_v7(), order()).await.status, 200);
-    node.until_stored().await;
-    assert_eq!(database.assert_audit_clean(), LIMIT + 1);
     node.stop().await;
 }
 

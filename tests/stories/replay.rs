@@ -5,7 +5,7 @@ use std::time::Duration;
 use coffee_rt_actors::domain::Instant;
 use serde_json::Value;
 
-use crate::support::{Database, Kafka, Node, Requests};
+use crate::support::{Database, HeldCommits, Kafka, Node, Requests};
 
 /// Orders before and after a moment.
 const ORDERS: usize = 200;
@@ -79,6 +79,27 @@ async fn a_part_of_the_topic_can_be_read_again() {
     }
 }
 
+/// Nodes that stopped with records in the topic: no place to begin at is a reason to pass over them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_stored_yet_is_not_passed_over() {
+    for from in ["2030-01-01T00:00:00Z", "1000000", "beginning"] {
+        let database = Database::kafka().await;
+        let node = Node::start(&database).await;
+        Requests::to(&node).place().await;
+        node.until_stored().await;
+        let held = HeldCommits::of(&database).await;
+        for _ in 0..ORDERS {
+            Requests::to(&node).place().await;
+        }
+        node.crash();
+        held.release().await;
+        let before = database.assert_audit_clean();
+        assert!(before < 1 + ORDERS as u64, "{before} were stored already");
+        replay(&database, from).await;
+        assert_eq!(database.assert_audit_clean(), 1 + ORDERS as u64, "{from}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_replayed_is_said() {
     let database = Database::sqlite();
@@ -91,6 +112,7 @@ async fn what_cannot_be_replayed_is_said() {
     let nobody = [("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")];
     let (code, text) = database.run(&["replay", "--from", "beginning"], &nobody).await;
     assert_eq!(code, 4, "{text}");
+    assert!(text.contains("is KAFKA_BOOTSTRAP_SERVERS right?"), "{text}");
 }
 
 /// A node that runs would go on from where it is.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Batcher;
-use crate::domain::OrderBatch;
+use crate::domain::{Advance, OrderBatch};
 use crate::drill;
 use crate::partition_reader::PartitionReaderMsg;
 use crate::ports::{Claim, Partition, PoisonReason, PoisonRecord, Receipt, ShardWriter, StoreError};
@@ -84,9 +84,13 @@ pub(super) async fn commit(
     if batch.advance().is_none() || !drill::advance_before_commit() {
         return writer.commit(claim, batch).await;
     }
-    // The drill: what is under way when the node dies is passed over for ever.
-    let position = OrderBatch::default().with_advance(batch.advance());
+    // The drill: what is under way when the batcher or the node dies is passed over for ever.
+    let advance = batch.advance().map(|advance| Advance {
+        records: 0,
+        dead_lettered: 0,
+        ..advance
+    });
+    let position = OrderBatch::default().with_advance(advance);
     writer.commit(claim, Arc::new(position)).await?;
-    let orders = OrderBatch::build(batch.orders().to_vec());
-    writer.commit(claim, Arc::new(orders)).await
+    writer.commit(claim, batch).await
 }

@@ -19,6 +19,21 @@ pub struct Record {
     pub order: Result<Arc<Order>, PoisonRecord>,
 }
 
+/// Bytes of a poison record for which it counts as one more record: orders are smaller.
+pub const BYTES_PER_WEIGHT: usize = 4 * 1024;
+
+impl Record {
+    /// How many records it counts as where the memory of what is in hand is limited.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let bytes = self.order.as_ref().map_or_else(
+            |poison| poison.value.len() + poison.key.as_ref().map_or(0, Vec::len),
+            |_| 0,
+        );
+        1 + bytes / BYTES_PER_WEIGHT
+    }
+}
+
 /// A record that cannot be stored, now or later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoisonRecord {
@@ -56,7 +71,8 @@ pub enum Beginning {
 /// Records of one partition in their order, from where it was begun.
 #[async_trait]
 pub trait PartitionStream: Send + Sync + 'static {
-    /// The next records. Where there are none it waits a little, and then returns none.
+    /// The next records, until they [weigh](Record::weight) `limit`; the last one may weigh more. Where there are none it
+    /// waits a little, and then returns none.
     ///
     /// # Errors
     /// [`LogError::Away`], also once a later stream of the partition was begun; records may be lost to this stream then.

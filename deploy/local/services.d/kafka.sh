@@ -109,7 +109,6 @@ controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:${port:-0},CONTROLLER://$(controller "$id")
 log.dirs=$(data_dir)/logs
 
-auto.create.topics.enable=false
 unclean.leader.election.enable=false
 default.replication.factor=$replicas
 min.insync.replicas=$in_sync

@@ -19,8 +19,9 @@ const RECONNECT_BACKOFF_MAX_MS: u64 = 1_000;
 const METADATA_REFRESH_MS: u64 = 5_000;
 
 /// What the promises rest on; settings of the client must leave it alone.
-const OWN_SETTINGS: [&str; 17] = [
+const OWN_SETTINGS: [&str; 18] = [
     "acks",
+    "allow.auto.create.topics",
     "auto.offset.reset",
     "bootstrap.servers",
     "delivery.timeout.ms",
@@ -84,6 +85,8 @@ impl ClientSettings {
         config
             .set("bootstrap.servers", servers)
             .set("client.id", "coffee-rt")
+            // The node makes its topics itself, with the partitions and the retention that they need.
+            .set("allow.auto.create.topics", "false")
             .set("socket.nagle.disable", "true")
             .set("socket.keepalive.enable", "true")
             .set("reconnect.backoff.ms", "50")

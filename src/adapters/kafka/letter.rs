@@ -182,7 +182,9 @@ pub(super) fn dead_letter(message: &impl Message) -> DeadLetter {
     };
     let LetterId { partition, offset } = id_of(message);
     let millis = message.timestamp().to_millis().unwrap_or_default();
-    let fresh = minted_anew(millis, partition, offset);
+    // As a letter may be there twice, it hangs on the record that it tells of.
+    let told_of = place.parse().unwrap_or(LetterId { offset, partition });
+    let fresh = minted_anew(message.payload().unwrap_or_default(), told_of.partition, told_of.offset);
     DeadLetter {
         id: id_of(message).to_string(),
         at: Instant(millis.saturating_mul(1_000)),
@@ -260,6 +262,8 @@ mod tests {
         assert_eq!(found.record.unwrap(), b"{}");
         assert_eq!(found.minted, minted(NOON - 5, 2, 7));
         assert_ne!(found.fresh, found.minted);
+        let again = dead_letter(&arrived(letter("orders", &poison()), Some(b"{}".to_vec()), 0, 4));
+        assert_eq!((again.id.as_str(), again.fresh), ("0-4", found.fresh));
     }
 
     #[test]

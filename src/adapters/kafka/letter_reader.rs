@@ -71,8 +71,9 @@ impl LetterReader {
         loop {
             let topic = &self.settings.names.dead_letters;
             let mut spans = Vec::new();
-            for partition in partitions(&metadata(self.consumer.client(), topic)?, topic) {
-                let (oldest, until) = watermarks(self.consumer.client(), topic, partition)?;
+            let found = partitions(&metadata(self.consumer.client(), topic)?, topic);
+            let watermarks = watermarks(&self.consumer, topic, &found)?;
+            for (partition, (oldest, until)) in found.into_iter().zip(watermarks) {
                 let from = self.unresolved.next(partition).max(oldest);
                 spans.push((oldest, Span { partition, from, until }));
             }
@@ -112,8 +113,8 @@ impl LetterReader {
     /// How many orders of the topic of orders are not stored.
     pub(super) fn backlog(&self) -> Result<u64, LogError> {
         let topic = &self.settings.names.topic;
-        let lags = lags(self.consumer.client(), topic, |partitions| {
-            committed(&self.consumer, topic, partitions).map_err(|error| away(&error))
+        let lags = lags(&self.consumer, topic, |partitions| {
+            committed(&self.consumer, topic, partitions)
         });
         Ok(lags?.iter().map(|lag| lag.records).sum())
     }

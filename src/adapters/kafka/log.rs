@@ -8,6 +8,7 @@ use coffee_rt_actors::domain::{Menu, Order};
 use coffee_rt_actors::log_watch::ROUND_LIMIT;
 use coffee_rt_actors::ports::{LogError, LogStatus, OrderLog, Partition, PartitionLag, PartitionedLog};
 use parking_lot::Mutex;
+use rdkafka::consumer::Consumer;
 use tokio::sync::watch;
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, blocking};
@@ -43,6 +44,7 @@ pub struct KafkaLog {
     has_topics: AtomicBool,
     /// As of the last round.
     backlog: AtomicU64,
+    dead_letters_there: AtomicU64,
     known_partitions: Mutex<Vec<i32>>,
 }
 
@@ -59,6 +61,7 @@ impl KafkaLog {
             settings,
             has_topics: AtomicBool::new(false),
             backlog: AtomicU64::new(0),
+            dead_letters_there: AtomicU64::new(0),
             known_partitions: Mutex::default(),
         }
     }
@@ -71,22 +74,37 @@ impl KafkaLog {
         Ok(())
     }
 
-    /// How far the store is behind, and how many records the topic of dead letters holds: its letters from the oldest
-    /// unresolved one on, and notes of what became of some of them.
-    async fn figures(&self) -> Result<(Vec<PartitionLag>, u64), LogError> {
-        let (admin, membership) = (self.topics.admin()?, self.membership.clone());
-        let names = self.client.names.clone();
-        let asked = blocking(move || {
-            let client = admin.inner();
-            let lags = lags(client, &names.topic, |partitions| membership.compare_stored(partitions))?;
-            let mut letters = 0;
-            for partition in partitions(&metadata(client, &names.dead_letters)?, &names.dead_letters) {
-                let (oldest, next) = watermarks(client, &names.dead_letters, partition)?;
-                letters += number(next - oldest);
-            }
-            Ok((lags, letters))
+    /// How far the store is behind.
+    async fn lags(&self) -> Result<Vec<PartitionLag>, LogError> {
+        let (membership, names) = (self.membership.clone(), self.client.names.clone());
+        blocking(move || {
+            membership.ask(|group| {
+                lags(group, &names.topic, |partitions| {
+                    Ok(membership.compare_stored(partitions))
+                })
+            })
+        })
+        .await
+    }
+
+    /// How many records the topic of dead letters holds: its letters from the oldest unresolved one on, and notes of what
+    /// became of some of them. Orders can be taken without it, so what was known last is enough.
+    async fn dead_letters(&self) -> u64 {
+        let (membership, names) = (self.membership.clone(), self.client.names.clone());
+        let counted = blocking(move || {
+            let topic = &names.dead_letters;
+            membership.ask(|group| {
+                let found = partitions(&metadata(group.client(), topic)?, topic);
+                let ends = watermarks(group, topic, &found)?;
+                Ok((!found.is_empty()).then(|| ends.iter().map(|(oldest, next)| number(next - oldest)).sum()))
+            })
         });
-        asked.await
+        match counted.await {
+            Ok(None) => self.has_topics.store(false, Ordering::Relaxed),
+            Ok(Some(letters)) => self.dead_letters_there.store(letters, Ordering::Relaxed),
+            Err(error) => tracing::debug!(%error, "the dead letters were not counted"),
+        }
+        self.dead_letters_there.load(Ordering::Relaxed)
     }
 
     /// Reports partitions that were added, or a topic that is gone and is to be made again.
@@ -120,7 +138,7 @@ impl OrderLog for KafkaLog {
     async fn keep(&self) -> Result<LogStatus, LogError> {
         self.make_topics().await?;
         self.membership.join()?;
-        let (lags, dead_letters) = self.figures().await?;
+        let lags = self.lags().await?;
         self.compare_partitions(&lags);
         let backlog = lags.iter().map(|lag| lag.records).sum();
         self.backlog.store(backlog, Ordering::Relaxed);
@@ -132,7 +150,7 @@ impl OrderLog for KafkaLog {
             own_pending: Vec::new(),
             claimed: 0,
             partitions: lags,
-            dead_letters,
+            dead_letters: self.dead_letters().await,
             durability: self.topics.durability().await,
         })
     }

@@ -36,6 +36,8 @@ pub(super) struct Membership {
     member: Mutex<Option<Member>>,
     /// How far this node's partitions are stored.
     stored: Mutex<BTreeMap<i32, i64>>,
+    /// How far the group was told that partitions are stored, as of the last time that it said so.
+    told: Mutex<Vec<(i32, Option<i64>)>>,
 }
 
 struct Member {
@@ -51,6 +53,7 @@ impl Membership {
             assigned: Arc::new(watch::Sender::new(Arc::from([]))),
             member: Mutex::default(),
             stored: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -107,8 +110,8 @@ impl Membership {
 
     /// How far each of these partitions is stored, as the group was told or this node knows better. What the group was
     /// not told, or what was lost on the way, it is told. Blocks.
-    pub(super) fn compare_stored(&self, partitions: &[i32]) -> Result<Vec<Option<i64>>, LogError> {
-        let told = self.with_consumer(|group| committed(group, &self.settings.names.topic, partitions))?;
+    pub(super) fn compare_stored(&self, partitions: &[i32]) -> Vec<Option<i64>> {
+        let told = self.told(partitions);
         let own = self.assigned.borrow().clone();
         let mut stored = self.stored.lock();
         stored.retain(|partition, _| own.contains(partition));
@@ -122,7 +125,19 @@ impl Membership {
         });
         let compared = compared.collect();
         self.tell(&untold);
-        Ok(compared)
+        compared
+    }
+
+    /// How far the group was told that each of these partitions is stored. Orders can be taken without it, so where the
+    /// group does not say, what it said last is enough.
+    fn told(&self, partitions: &[i32]) -> Vec<Option<i64>> {
+        let mut known = self.told.lock();
+        match self.ask(|group| committed(group, &self.settings.names.topic, partitions)) {
+            Ok(told) => *known = partitions.iter().copied().zip(told).collect(),
+            Err(error) => tracing::debug!(%error, "the group does not say what is stored"),
+        }
+        let told = |partition: &i32| known.iter().find(|(known, _)| known == partition)?.1;
+        partitions.iter().map(told).collect()
     }
 
     fn tell(&self, offsets: &TopicPartitionList) {
@@ -133,18 +148,21 @@ impl Membership {
         }
     }
 
-    /// Asks this node's client of the group.
-    fn with_consumer<T>(&self, ask: impl FnOnce(&BaseConsumer<Assignments>) -> KafkaResult<T>) -> Result<T, LogError> {
+    /// Asks Kafka through this node's client of the group.
+    pub(super) fn ask<T>(
+        &self,
+        ask: impl FnOnce(&BaseConsumer<Assignments>) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
         let consumer = self.member.lock().as_ref().map(|member| member.consumer.clone());
         let consumer = consumer.ok_or_else(|| LogError::Away("not in the group".to_owned()))?;
-        ask(&consumer).map_err(|error| away(&error))
+        ask(&consumer)
     }
 
     /// Leaves the group, so that others get this node's partitions at once. Blocks until the group knows.
     pub(super) fn leave(&self) {
         let own = self.assigned.borrow().clone();
         // Nothing hangs on it: the positions are in the store.
-        let _ = self.compare_stored(&own);
+        self.compare_stored(&own);
         let member = self.member.lock().take();
         if let Some(Member {
             consumer,

@@ -15,6 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::Notify;
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
+use super::lag::watermarks;
 use super::letter::letter;
 use super::membership::Membership;
 use super::producer::Producer;
@@ -43,14 +44,16 @@ impl Partition for KafkaPartition {
         if let Some(earlier) = self.begun.lock().replace(ended.clone()) {
             earlier.store(true, Ordering::Release);
         }
-        let (start, stream) = self.open(position, ended.clone()).await?;
+        let (mut start, mut stream) = self.open(position, ended.clone()).await?;
         if let Some(before) = start.check {
             let same = within(ANSWER_TIMEOUT, "read the record before", stream.is_behind(before));
             if !same.await? {
-                let (start, stream) = self.open(None, ended).await?;
-                self.stored(start.from);
-                return Ok((Beginning::Anew, Arc::new(stream)));
+                (start, stream) = self.open(None, ended.clone()).await?;
+                start.beginning = Beginning::Anew;
             }
+        }
+        if ended.load(Ordering::Acquire) {
+            return Err(begun_later());
         }
         self.stored(start.check.map_or(start.from, |position| position.next_offset));
         Ok((start.beginning, Arc::new(stream)))
@@ -72,11 +75,10 @@ impl KafkaPartition {
         let (settings, partition, menu) = (self.settings.clone(), self.number, self.menu.clone());
         blocking(move || {
             let stream = KafkaStream::new(&settings, menu, ended)?;
-            let watermarks = stream
-                .client
-                .fetch_watermarks(&settings.names.topic, partition, ANSWER_TIMEOUT);
-            let start = Start::at(position, watermarks.map_err(|error| away(&error))?);
-            stream.begin(&settings.names.topic, partition, start.from)?;
+            let topic = &settings.names.topic;
+            let ends = watermarks(&stream.client, topic, &[partition])?;
+            let start = Start::at(position, ends.first().copied().unwrap_or_default());
+            stream.begin(topic, partition, start.from)?;
             Ok((start, stream))
         })
         .await
@@ -114,6 +116,10 @@ impl Start {
             Some(position) => start(Beginning::Continues, position.next_offset),
         }
     }
+}
+
+fn begun_later() -> LogError {
+    LogError::Away("a later reading of the partition was begun".to_owned())
 }
 
 struct KafkaStream {
@@ -162,12 +168,17 @@ impl KafkaStream {
         }
     }
 
-    /// What has arrived, at most so many.
+    /// What has arrived, until it weighs so much.
     fn take(&self, limit: usize) -> Result<Vec<Record>, LogError> {
         let mut records: Vec<_> = self.first.lock().take().into_iter().collect();
-        while records.len() < limit {
+        let mut weight: usize = records.iter().map(Record::weight).sum();
+        while weight < limit {
             match self.client.poll(Duration::ZERO) {
-                Some(Ok(message)) => records.push(record(&message, &self.menu)),
+                Some(Ok(message)) => {
+                    let record = record(&message, &self.menu);
+                    weight += record.weight();
+                    records.push(record);
+                }
                 Some(Err(error)) if is_passing(&error) => tracing::debug!(%error, "kafka partition"),
                 // What arrived before is not lost: the next stream begins where the store is.
                 Some(Err(error)) => return Err(away(&error)),
@@ -202,7 +213,7 @@ impl PartitionStream for KafkaStream {
             records = self.take(limit)?;
         }
         if self.ended.load(Ordering::Acquire) {
-            return Err(LogError::Away("a later reading of the partition was begun".to_owned()));
+            return Err(begun_later());
         }
         Ok(records)
     }

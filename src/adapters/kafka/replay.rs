@@ -2,10 +2,11 @@
 
 use coffee_rt_actors::domain::Instant;
 use coffee_rt_actors::ports::LogError;
+use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
+use super::lag::{offsets_at, watermarks};
 use super::reading::Reading;
 use super::topics::{metadata, partitions};
 
@@ -52,11 +53,11 @@ pub async fn replay_ranges(client: &ClientSettings, from: ReplayFrom) -> Result<
         let topic = &client.names.topic;
         let numbers = partitions(&metadata(reading.client(), topic)?, topic);
         let starts = starts(&reading, topic, &numbers, from)?;
-        let ranges = numbers.iter().zip(starts).map(|(partition, start)| {
-            let ends = reading.fetch_watermarks(topic, *partition, ANSWER_TIMEOUT);
-            Ok(ReplayRange::new(*partition, start, ends.map_err(|error| away(&error))?))
-        });
-        ranges.collect()
+        let watermarks = watermarks(&reading, topic, &numbers)?;
+        let ranges = numbers.into_iter().zip(starts).zip(watermarks);
+        Ok(ranges
+            .map(|((partition, start), watermarks)| ReplayRange::new(partition, start, watermarks))
+            .collect())
     })
     .await
 }
@@ -68,20 +69,9 @@ fn starts(reading: &Reading, topic: &str, partitions: &[i32], from: ReplayFrom) 
         ReplayFrom::Offset(offset) => return Ok(vec![offset; partitions.len()]),
         ReplayFrom::Time(time) => time,
     };
-    let mut asked = TopicPartitionList::new();
-    for partition in partitions {
-        let millis = Offset::Offset(time.0.div_euclid(1_000));
-        let added = asked.add_partition_offset(topic, *partition, millis);
-        added.map_err(|error| away(&error))?;
-    }
-    let found = reading.offsets_for_times(asked, ANSWER_TIMEOUT);
-    let found = found.map_err(|error| away(&error))?;
-    let start = |partition: &i32| match found.find_partition(topic, *partition).map(|found| found.offset()) {
-        Some(Offset::Offset(offset)) => offset,
-        // Nothing is that new.
-        _ => i64::MAX,
-    };
-    Ok(partitions.iter().map(start).collect())
+    let millis = Offset::Offset(time.0.div_euclid(1_000));
+    let found = offsets_at(reading, topic, partitions, millis)?;
+    Ok(found.into_iter().map(|offset| offset.unwrap_or(i64::MAX)).collect())
 }
 
 /// How many nodes and others read the topic in its group.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use coffee_rt_actors::ports::{Durability, LogError};
 use parking_lot::Mutex;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::Client;
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
@@ -17,6 +17,10 @@ use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
 const SETTINGS_AGE: Duration = Duration::from_secs(30);
 /// How long the controller may take to make a topic.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a topic keeps its records, in milliseconds. Letters stay until somebody resolves them.
+const RETENTION: &str = "retention.ms";
+const FOR_EVER: &str = "-1";
 
 /// The administrator's view of the topics.
 pub(super) struct Topics {
@@ -52,13 +56,12 @@ impl Topics {
     /// Makes the topics that are missing, with as many replicas as Kafka thinks right.
     pub(super) async fn make_missing(&self, partitions: i32) -> Result<(), LogError> {
         let names = &self.settings.names;
-        // Letters stay until somebody resolves them.
-        let for_ever = ("retention.ms", "-1");
         for (topic, partitions, settings) in [
             (&names.topic, partitions, &[][..]),
-            (&names.dead_letters, 1, &[for_ever]),
+            (&names.dead_letters, 1, &[(RETENTION, FOR_EVER)]),
         ] {
             if !self.partitions(topic).await?.is_empty() {
+                self.warn_where_letters_vanish(topic).await;
                 continue;
             }
             let wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
@@ -78,13 +81,29 @@ impl Topics {
         Ok(())
     }
 
+    /// A topic of dead letters that others made may have a retention.
+    async fn warn_where_letters_vanish(&self, topic: &str) {
+        if topic != self.settings.names.dead_letters {
+            return;
+        }
+        let settings = self.settings_of(topic).await.ok().flatten();
+        let retention = settings.and_then(|settings| setting(&settings, RETENTION));
+        if let Some(retention_ms) = retention.filter(|retention| retention != FOR_EVER) {
+            tracing::warn!(
+                topic,
+                retention_ms,
+                "dead letters vanish after a time that nobody may have looked at them in; set {RETENTION}={FOR_EVER}"
+            );
+        }
+    }
+
     /// What an acknowledgement of the topic of orders means.
     pub(super) async fn durability(&self) -> Durability {
         let known = *self.durability.lock();
         if let Some((_, durability)) = known.filter(|(read, _)| read.elapsed() < SETTINGS_AGE) {
             return durability;
         }
-        // Where settings may not be read, as in managed ones, what is known stays unknown.
+        // Managed Kafkas may not show their settings.
         let durability = self.ask_durability().await.unwrap_or(Durability::Unknown);
         *self.durability.lock() = Some((Instant::now(), durability));
         durability
@@ -92,25 +111,32 @@ impl Topics {
 
     async fn ask_durability(&self) -> Result<Durability, LogError> {
         let (admin, names) = (self.admin()?, self.settings.names.clone());
-        let options = AdminOptions::new().request_timeout(Some(ANSWER_TIMEOUT));
-        let asked = [ResourceSpecifier::Topic(&names.topic)];
-        let answer = admin.describe_configs(&asked, &options).await;
-        let settings = answer.map_err(|error| away(&error))?.into_iter().next();
-        let Some(Ok(settings)) = settings else {
+        let Some(settings) = self.settings_of(&names.topic).await? else {
             return Ok(Durability::Unknown);
         };
-        let setting = |name: &str| settings.get(name).and_then(|entry| entry.value.clone());
         let replicas = blocking(move || Ok(fewest_replicas(&metadata(admin.inner(), &names.topic)?))).await?;
         Ok(durability(
             replicas,
-            setting("min.insync.replicas").as_deref(),
-            setting("flush.messages").as_deref(),
+            setting(&settings, "min.insync.replicas").as_deref(),
+            setting(&settings, "flush.messages").as_deref(),
         ))
+    }
+
+    /// A topic's settings; none where they may not be read.
+    async fn settings_of(&self, topic: &str) -> Result<Option<ConfigResource>, LogError> {
+        let options = AdminOptions::new().request_timeout(Some(ANSWER_TIMEOUT));
+        let asked = [ResourceSpecifier::Topic(topic)];
+        let answer = self.admin()?.describe_configs(&asked, &options).await;
+        Ok(answer
+            .map_err(|error| away(&error))?
+            .into_iter()
+            .next()
+            .and_then(Result::ok))
     }
 }
 
 /// Asks for a topic. Blocks.
-pub(super) fn metadata(client: &Client<Quiet>, topic: &str) -> Result<Metadata, LogError> {
+pub(super) fn metadata<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<Metadata, LogError> {
     let answer = client.fetch_metadata(Some(topic), ANSWER_TIMEOUT);
     answer.map_err(|error| away(&error))
 }
@@ -122,6 +148,10 @@ pub(super) fn partitions(metadata: &Metadata, topic: &str) -> Vec<i32> {
     let mut partitions: Vec<_> = partitions.into_iter().flatten().collect();
     partitions.sort_unstable();
     partitions
+}
+
+fn setting(settings: &ConfigResource, name: &str) -> Option<String> {
+    settings.get(name).and_then(|entry| entry.value.clone())
 }
 
 fn fewest_replicas(metadata: &Metadata) -> usize {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::NINE;
 use super::outsiders::{Outsiders, order};
 use super::producer::Foreign;
-use crate::support::{Books, Database, Node, eventually};
+use crate::support::{Books, Database, Node, Requests, eventually};
 
 impl Outsiders<'_> {
     fn dead_topic(&self) -> String {
@@ -136,14 +136,24 @@ async fn a_letter_that_is_submitted_twice_is_stored_once() {
         assert!(code == 0 || text.contains("is not there"), "{code}: {text}");
     }
     outsiders.until_stored(3).await;
+
+    // And where there are two letters of one record.
+    let twice = [
+        outsiders.add_letter(buried("latte")).await,
+        outsiders.add_letter(buried("latte")).await,
+    ];
+    let fix = ["resubmit", &twice[0], &twice[1], "--new-key"];
+    let (code, text) = outsiders.tell(&fix).await;
+    assert!(code == 0 && text.ends_with("2 of 2 done\n"), "{code}: {text}");
+    outsiders.until_stored(4).await;
     eventually("everything is stored", async || match outsiders.in_log().await {
         0 => Ok(()),
         records => Err(format!("{records} records")),
     })
     .await;
-    assert_eq!(Books::read(&database).await.rows, 3);
+    assert_eq!(Books::read(&database).await.rows, 4);
     assert!(outsiders.listed().await.is_empty(), "none came back");
-    assert_eq!(database.assert_audit_clean(), 3);
+    assert_eq!(database.assert_audit_clean(), 4);
     node.stop().await;
 }
 
@@ -192,5 +202,34 @@ async fn the_topic_does_not_grow_by_what_is_resolved() {
     assert_eq!(outsiders.tell(&[]).await, (0, "no dead letters\n".to_owned()));
     let (code, text) = outsiders.tell(&["discard", "0-1", "--yes"]).await;
     assert!(code == 1 && text.contains("is not there"), "{code}: {text}");
+    node.stop().await;
+}
+
+/// A broker that makes topics by itself would keep letters for a week.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_are_kept_until_they_are_resolved() {
+    let database = Database::kafka().await;
+    let node = Node::start(&database).await;
+    let topic = database.topic();
+    let letters = format!("{}.dead-letter", topic.place().topic);
+    assert_eq!(topic.setting(&letters, "retention.ms").await, "-1");
+    assert_eq!(topic.place().offsets().await.len(), 4, "partitions of orders");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_of_letters_that_was_deleted_is_made_again() {
+    let database = Database::kafka().await;
+    let node = Node::start(&database).await;
+    let mut outsiders = Outsiders::of(&database).await;
+    outsiders.add_order("no order").await;
+    outsiders.until_dead(1).await;
+    database.topic().delete(&outsiders.dead_topic()).await;
+    outsiders.add_order("no order either").await;
+    Requests::to(&node).place().await;
+    node.until_stored().await;
+    until_shown(&node, 1).await;
+    assert_eq!(outsiders.listed().await.len(), 1, "{}", node.log());
+    assert_eq!(database.assert_audit_clean(), 1);
     node.stop().await;
 }

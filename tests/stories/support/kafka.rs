@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -90,6 +90,20 @@ impl Kafka {
         made.into_iter().for_each(|made| drop(made.unwrap()));
     }
 
+    /// Deletes a topic.
+    pub async fn delete(&self, topic: &str) {
+        let deleted = self.admin().delete_topics(&[topic], &options()).await.unwrap();
+        deleted.into_iter().for_each(|deleted| drop(deleted.unwrap()));
+    }
+
+    /// What a topic is set to.
+    pub async fn setting(&self, topic: &str, name: &str) -> String {
+        let asked = [ResourceSpecifier::Topic(topic)];
+        let answer = self.admin().describe_configs(&asked, &options()).await.unwrap();
+        let settings = answer.into_iter().next().unwrap().unwrap();
+        settings.get(name).unwrap().value.clone().unwrap()
+    }
+
     /// As retention does.
     pub async fn remove_before(&self, partition: i32, offset: i64) {
         let mut before = TopicPartitionList::new();
@@ -111,8 +125,7 @@ impl Kafka {
     /// Deletes the topic and makes one of the same name.
     pub async fn make_anew(&self, partitions: i32) {
         let (admin, topic) = (self.admin(), &*self.place.topic);
-        let deleted = admin.delete_topics(&[topic], &options()).await.unwrap();
-        deleted.into_iter().for_each(|deleted| drop(deleted.unwrap()));
+        self.delete(topic).await;
         // A node that runs may be faster.
         eventually("the topic is made anew, and empty", async || {
             let wanted = [NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))];

@@ -82,10 +82,14 @@ impl Shelf {
         if *from < self.oldest || *from > self.end() {
             return Err(LogError::Away("there is no such offset any more".to_owned()));
         }
-        let end = self.end().min(*from + i64::try_from(limit).unwrap());
-        let records = (*from..end).filter_map(|offset| self.record(partition, offset));
-        *from = end;
-        Ok(records.collect())
+        let (mut records, mut weight) = (Vec::new(), 0);
+        while weight < limit && *from < self.end() {
+            let record = self.record(partition, *from);
+            weight += record.as_ref().map_or(1, Record::weight);
+            records.extend(record);
+            *from += 1;
+        }
+        Ok(records)
     }
 
     fn at(&self, offset: i64) -> Option<&Kept> {
