@@ -23,7 +23,7 @@ const HANGS: usize = 3;
 /// How long each is dead where both are.
 const BOTH_DEAD: Duration = Duration::from_secs(5);
 
-/// A node of v2 alone, on services of the story's own.
+/// A node of the log's version alone, on services of the story's own.
 struct Scene {
     postgres: OwnService,
     database: Database,

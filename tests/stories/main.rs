@@ -1,4 +1,4 @@
-//! Stories that drive the real binary over HTTP, on SQLite and on PostgreSQL: one file each.
+//! Stories that drive the real binary over HTTP, on SQLite and on PostgreSQL, through Redis and through Kafka: one file each.
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 

@@ -22,6 +22,7 @@ const DEFAULT_LISTED_LETTERS: u64 = 50;
   coffee-rt dead-letters resubmit --all --reason invalid --dry-run
   coffee-rt dead-letters discard 1795348800000-1 --yes
   coffee-rt dead-letters --version 3                  those of Kafka, where the node has Redis too
+  coffee-rt dead-letters resubmit 0-17                a letter of Kafka: partition 0 of their topic, offset 17
 
 It reads the node's settings, as for REDIS_URL, KAFKA_BOOTSTRAP_SERVERS and the menu, and works while nodes run or not.
 
@@ -44,7 +45,7 @@ pub enum Action {
     List(ListArgs),
     /// Submit their orders again, corrected where need be
     Resubmit(ResubmitArgs),
-    /// Delete them for good
+    /// Be done with them for good
     Discard(DiscardArgs),
 }
 
@@ -111,6 +112,14 @@ pub struct ResubmitArgs {
 
 /// What to delete.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  coffee-rt dead-letters discard 1795348800000-1 --yes
+  coffee-rt dead-letters discard 0-17 0-18 --yes      letters of Kafka
+
+Redis deletes them. Kafka cannot delete one: it is marked, and goes when all older ones are resolved.
+
+Exit codes: 0 all discarded, 1 some letter was not there, 2 wrong usage, 4 Redis or Kafka cannot be
+reached or is not set")]
 pub struct DiscardArgs {
     /// Ids of dead letters, as `list` shows them
     #[arg(value_name = "ID", required = true)]

@@ -22,7 +22,7 @@ use super::{DEADLINE, Kafka, OwnService, Requests, eventually, kafka};
 /// Lines of its log that are kept to explain a failure.
 const LOG_LINES: usize = 200;
 
-/// A database of a story's own, and a Redis where orders go through its stream; gone with it.
+/// A database of a story's own, and the Redis or Kafka through which orders go; gone with it.
 pub struct Database {
     folder: tempfile::TempDir,
     postgres: Option<PostgresDatabase>,
