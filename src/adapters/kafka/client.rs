@@ -19,8 +19,9 @@ const RECONNECT_BACKOFF_MAX_MS: u64 = 1_000;
 const METADATA_REFRESH_MS: u64 = 5_000;
 
 /// What the promises rest on; settings of the client must leave it alone.
-const OWN_SETTINGS: [&str; 17] = [
+const OWN_SETTINGS: [&str; 24] = [
     "acks",
+    "auto.commit.enable",
     "auto.offset.reset",
     "bootstrap.servers",
     "delivery.timeout.ms",
@@ -31,12 +32,26 @@ const OWN_SETTINGS: [&str; 17] = [
     "group.id",
     "group.instance.id",
     "group.protocol",
+    "heartbeat.interval.ms",
+    "max.in.flight",
+    "max.in.flight.requests.per.connection",
+    "message.send.max.retries",
     "message.timeout.ms",
     "metadata.broker.list",
     "partition.assignment.strategy",
+    "queuing.strategy",
     "request.required.acks",
+    "retries",
     "session.timeout.ms",
     "transactional.id",
+];
+
+/// Other names of settings that may be set.
+const ALIASES: [(&str, &str); 4] = [
+    ("compression.type", "compression.codec"),
+    ("linger.ms", "queue.buffering.max.ms"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+    ("sasl.mechanism", "sasl.mechanisms"),
 ];
 
 /// Why settings of Kafka cannot be used; never shows a value, which may be a secret.
@@ -91,6 +106,12 @@ impl ClientSettings {
             .set("topic.metadata.refresh.interval.ms", METADATA_REFRESH_MS.to_string())
             .set("log.connection.close", "false")
             .set_log_level(RDKafkaLogLevel::Info);
+        for (alias, name) in ALIASES {
+            if table.contains_key(alias) && table.contains_key(name) {
+                let same = format!("kafka.client.{alias} and kafka.client.{name} are the same setting");
+                return Err(SettingsError(same));
+            }
+        }
         for (name, value) in table {
             if OWN_SETTINGS.contains(&name.as_str()) {
                 return Err(SettingsError(format!(
@@ -114,6 +135,18 @@ impl ClientSettings {
     /// A client's configuration, to which its own settings are added.
     pub(super) fn config(&self) -> ClientConfig {
         self.config.clone()
+    }
+
+    /// The same with what suits this client, where nothing else is set.
+    pub(super) fn tuned(&self, defaults: &[(&str, &str)]) -> ClientConfig {
+        let mut config = self.config();
+        for (name, value) in defaults {
+            let mut aliases = ALIASES.iter().filter(|(_, means)| means == name);
+            if config.get(name).is_none() && aliases.all(|(alias, _)| config.get(alias).is_none()) {
+                config.set(*name, *value);
+            }
+        }
+        config
     }
 }
 
@@ -195,6 +228,29 @@ mod tests {
             assert!(error.starts_with(&format!("kafka.client.{name} is set by")), "{error}");
         }
         assert!(OWN_SETTINGS.is_sorted());
+    }
+
+    #[test]
+    fn what_is_tuning_is_set_by_either_name() {
+        let defaults = [("queue.buffering.max.ms", "0"), ("compression.codec", "lz4")];
+        let tuned = settings("linger.ms", "5").unwrap().tuned(&defaults);
+        assert_eq!(
+            ["linger.ms", "queue.buffering.max.ms", "compression.codec"].map(|name| tuned.get(name)),
+            [Some("5"), None, Some("lz4")]
+        );
+        for (alias, name) in ALIASES {
+            assert!(
+                !OWN_SETTINGS.contains(&alias) && !OWN_SETTINGS.contains(&name),
+                "{name}"
+            );
+            let both = BTreeMap::from([alias, name].map(|name| (name.to_owned(), "1".to_owned())));
+            let error = ClientSettings::new("127.0.0.1:9092", Names::new("orders", "order-workers"), &both);
+            let error = error.err().unwrap().to_string();
+            assert!(
+                error.ends_with("are the same setting") && error.contains(alias),
+                "{error}"
+            );
+        }
     }
 
     #[test]
