@@ -11,8 +11,12 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::reason::LastReason;
+
 /// How long Kafka may take to answer a question.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// What is said where no broker answers.
+pub(super) const NO_BROKER: &str = "no broker can be reached";
 /// The longest pause before a lost connection is opened again.
 const RECONNECT_BACKOFF_MAX_MS: u64 = 1_000;
 /// How often clients look for new partitions and leaders.
@@ -45,6 +49,15 @@ const OWN_SETTINGS: [&str; 24] = [
     "session.timeout.ms",
     "transactional.id",
 ];
+
+/// What to do where something is not there.
+const NEEDS_OPENSSL: &str = "; for TLS and SCRAM build the node with --features kafka-tls";
+/// Ways to log in that this build has. Everything but PLAIN needs OpenSSL; Kerberos is never built.
+const MECHANISMS: &[&str] = if cfg!(feature = "kafka-tls") {
+    &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+} else {
+    &["PLAIN"]
+};
 
 /// Other names of settings that may be set.
 const ALIASES: [(&str, &str); 4] = [
@@ -87,6 +100,7 @@ impl Names {
 pub struct ClientSettings {
     config: ClientConfig,
     pub(super) names: Arc<Names>,
+    pub(super) last_reason: Arc<LastReason>,
 }
 
 impl ClientSettings {
@@ -106,6 +120,11 @@ impl ClientSettings {
             .set("topic.metadata.refresh.interval.ms", METADATA_REFRESH_MS.to_string())
             .set("log.connection.close", "false")
             .set_log_level(RDKafkaLogLevel::Info);
+        if cfg!(feature = "kafka-tls") {
+            // The OpenSSL in this program does not know where the system keeps its authorities.
+            config.set("ssl.ca.location", "probe");
+        }
+        check_login(table)?;
         for (alias, name) in ALIASES {
             if table.contains_key(alias) && table.contains_key(name) {
                 let same = format!("kafka.client.{alias} and kafka.client.{name} are the same setting");
@@ -124,6 +143,7 @@ impl ClientSettings {
             Ok(_) => Ok(Self {
                 config,
                 names: Arc::new(names),
+                last_reason: Arc::default(),
             }),
             Err(KafkaError::ClientConfig(_, reason, name, value)) => {
                 Err(SettingsError(unusable(&name, &value, &reason)))
@@ -150,6 +170,23 @@ impl ClientSettings {
     }
 }
 
+/// Clients would find out only when they are made.
+fn check_login(table: &BTreeMap<String, String>) -> Result<(), SettingsError> {
+    let protocol = table
+        .get("security.protocol")
+        .map(|protocol| protocol.to_ascii_lowercase());
+    let mechanism = table.get("sasl.mechanism").or(table.get("sasl.mechanisms"));
+    let known = mechanism.is_some_and(|mechanism| MECHANISMS.contains(&mechanism.as_str()));
+    if known || !protocol.is_some_and(|protocol| protocol.starts_with("sasl_")) {
+        return Ok(());
+    }
+    let ways = MECHANISMS.join(", ");
+    let more = if cfg!(feature = "kafka-tls") { "" } else { NEEDS_OPENSSL };
+    Err(SettingsError(format!(
+        "kafka.client.sasl.mechanism must be one of: {ways}{more}"
+    )))
+}
+
 /// Why a setting cannot be used, without its value.
 fn unusable(name: &str, value: &str, reason: &str) -> String {
     let reason = if value.is_empty() {
@@ -158,7 +195,7 @@ fn unusable(name: &str, value: &str, reason: &str) -> String {
         reason.replace(value, "…")
     };
     let advice = if reason.contains("OpenSSL not available") {
-        "; build the node with --features kafka-tls"
+        NEEDS_OPENSSL
     } else {
         ""
     };
@@ -193,9 +230,7 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 /// Why Kafka did not do what it was asked.
 pub(super) fn away(error: &KafkaError) -> LogError {
     let reason = match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => {
-            "no broker can be reached".to_owned()
-        }
+        Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => NO_BROKER.to_owned(),
         Some(code) => code.to_string(),
         None => error.to_string(),
     };
@@ -219,6 +254,12 @@ mod tests {
     fn settings(name: &str, value: &str) -> Result<ClientSettings, SettingsError> {
         let table = BTreeMap::from([(name.to_owned(), value.to_owned())]);
         ClientSettings::new("127.0.0.1:9092", Names::new("orders", "order-workers"), &table)
+    }
+
+    fn login(protocol: &str, mechanism: &str) -> Result<ClientSettings, SettingsError> {
+        let table = [("security.protocol", protocol), ("sasl.mechanism", mechanism)];
+        let table = table.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        ClientSettings::new("127.0.0.1:9092", Names::new("orders", "order-workers"), &table.into())
     }
 
     #[test]
@@ -261,8 +302,18 @@ mod tests {
             assert!(!error.contains("s3cret"), "{error}");
         }
         assert!(settings("sasl.password", "s3cret").is_ok());
-        #[cfg(not(feature = "kafka-tls"))]
-        {
+        assert!(login("sasl_plaintext", "PLAIN").is_ok());
+        for mechanism in ["GSSAPI", "s3cret", ""] {
+            let error = login("SASL_PLAINTEXT", mechanism).err().unwrap().to_string();
+            assert!(
+                error.starts_with("kafka.client.sasl.mechanism must be one of: PLAIN"),
+                "{error}"
+            );
+        }
+        let scram = login("sasl_plaintext", "SCRAM-SHA-512");
+        assert_eq!(scram.is_ok(), cfg!(feature = "kafka-tls"));
+        if !cfg!(feature = "kafka-tls") {
+            assert!(scram.err().unwrap().to_string().contains("--features kafka-tls"));
             let error = settings("security.protocol", "ssl").err().unwrap().to_string();
             assert!(error.contains("--features kafka-tls"), "{error}");
         }

@@ -118,6 +118,21 @@ impl OrderLog for KafkaLog {
     }
 
     async fn keep(&self) -> Result<LogStatus, LogError> {
+        self.client.or_reason(self.round().await).await
+    }
+
+    async fn leave(&self) -> Result<(), LogError> {
+        let membership = self.membership.clone();
+        blocking(move || {
+            membership.leave();
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl KafkaLog {
+    async fn round(&self) -> Result<LogStatus, LogError> {
         self.make_topics().await?;
         self.membership.join()?;
         let (lags, dead_letters) = self.figures().await?;
@@ -135,15 +150,6 @@ impl OrderLog for KafkaLog {
             dead_letters,
             durability: self.topics.durability().await,
         })
-    }
-
-    async fn leave(&self) -> Result<(), LogError> {
-        let membership = self.membership.clone();
-        blocking(move || {
-            membership.leave();
-            Ok(())
-        })
-        .await
     }
 }
 
