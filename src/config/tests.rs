@@ -207,3 +207,51 @@ fn settings_of_kafkas_client_are_passed_on_and_secrets_masked() {
         }
     });
 }
+
+#[test]
+fn settings_of_kafkas_client_are_read_as_they_stand_in_the_environment() {
+    for value in [
+        "123456",
+        "007",
+        "12.50",
+        "true",
+        "[a, b]",
+        "{a=1}",
+        "\"quoted\"",
+        " s3cret ",
+    ] {
+        let variable = [("COFFEE_RT_KAFKA__CLIENT__SASL__PASSWORD", value)];
+        // Whichever way the file has it, the environment wins.
+        for file in [
+            "",
+            "[kafka.client]\nsasl.password = \"old\"",
+            "[kafka.client]\n\"sasl.password\" = \"old\"",
+        ] {
+            with_env(&variable, file, |config| {
+                let client = config.unwrap().kafka.client.reveal();
+                assert_eq!(client.get("sasl.password").map(String::as_str), Some(value), "{file}");
+            });
+        }
+    }
+    let file = "[kafka.client]\nsasl.password = \"old\"";
+    with_env(&[("COFFEE_RT_KAFKA__CLIENT__SASL__PASSWORD", "")], file, |config| {
+        assert_eq!(config.unwrap().kafka.client.reveal()["sasl.password"], "old");
+    });
+}
+
+#[test]
+fn a_setting_of_kafkas_client_that_is_no_text_is_named() {
+    for value in ["12.5", "[1]"] {
+        let file = format!("[kafka.client]\nsasl.password = {value}");
+        with_env(&[], &file, |config| {
+            let error = config.unwrap_err().to_string();
+            assert!(error.contains("sasl.password must be a text"), "{error}");
+            assert!(!error.contains(value), "{error}");
+        });
+    }
+    let file = "[kafka.client]\nsasl.password = \"s3cret\"\n\"sasl.password\" = \"other\"";
+    with_env(&[], file, |config| {
+        let error = config.unwrap_err().to_string();
+        assert!(error.contains("sasl.password is there twice"), "{error}");
+    });
+}

@@ -21,6 +21,7 @@ mod overload;
 mod partitions;
 mod redelivery;
 mod replay;
+mod secure_kafka;
 mod shared_redis;
 mod slow_clients;
 mod support;

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # Apache Kafka for tests and trials, without ZooKeeper: one broker, kafka, or a cluster of kafka-1, kafka-2 and kafka-3.
-# Each is broker and controller, reachable from loopback only, no password there.
+# Each is broker and controller, reachable from loopback only, no password there. With --secure a single broker listens for
+# those who log in, too: ../kafka/secure.sh.
 # The functions that start with service_ are what ../instance.sh calls; members and set_size are for ../services.
 
 service_program=java
@@ -10,6 +11,8 @@ controller_port=17390 # and its broker's number
 files=$script_dir/kafka
 # How many brokers this home has; lives as long as their data.
 size=$home/kafka.size
+# shellcheck source=deploy/local/kafka/secure.sh
+. "$files/secure.sh"
 
 broker_count() { cat "$size" 2>/dev/null || echo 1; }
 
@@ -18,12 +21,13 @@ members() {
     if [ "$(broker_count)" -eq 1 ]; then echo kafka; else printf 'kafka-%s\n' $(seq "$(broker_count)"); fi
 }
 
-# Takes $brokers, the number of them that is wanted, or nothing.
+# Takes $brokers, the number of them that is wanted, or nothing, and $secure.
 set_size() {
     local file count
     if compgen -G "$home/kafka*/initialised" >/dev/null; then
         count=$(broker_count)
         [ "${brokers:-$count}" -eq "$count" ] || die "kafka has data here, of $count broker(s); take it down first"
+        [ -z "$secure" ] || is_secure || die "kafka has data here, of a broker without --secure; take it down first"
         return
     fi
     echo "${brokers:-1}" >"$size"
@@ -81,11 +85,15 @@ service_prepare() {
         cp -r "$libs" "$(data_dir)/libs"
         say "$service: account $(account) cannot reach $libs, so it has a copy"
     fi
+    local words users=()
+    if [ -n "$secure" ]; then
+        make_certificate
+        mapfile -t users < <(scram_user)
+    fi
     configure
-    local words
     mapfile -t -d '' words < <(java_command -XX:TieredStopAtLevel=1)
     (cd / && "${words[@]}" kafka.tools.StorageTool format --config "$(data_dir)/server.properties" \
-        --cluster-id "$(cluster_id)") >>"$service_dir/log" 2>&1 || failed_start "its storage could not be formatted"
+        --cluster-id "$(cluster_id)" "${users[@]}") >>"$service_dir/log" 2>&1 || failed_start "its storage could not be formatted"
 }
 
 configure() {
@@ -95,18 +103,19 @@ configure() {
 
 # The heap is small, and so are the buffers: three brokers share two processors with whatever is tested.
 settings() {
-    local id replicas=1 in_sync=1
+    local id replicas=1 in_sync=1 more=
     id=$(broker_id "$service")
     if [ "$(broker_count)" -gt 1 ]; then
         replicas=3
         in_sync=2
     fi
+    if is_secure; then more=$(secure_listeners); fi
     cat <<EOF
 process.roles=broker,controller
 node.id=$id
 controller.quorum.voters=$(voters)
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:${port:-0},CONTROLLER://$(controller "$id")
+listeners=PLAINTEXT://127.0.0.1:${port:-0},CONTROLLER://$(controller "$id")$more
 log.dirs=$(data_dir)/logs
 
 unclean.leader.election.enable=false
@@ -134,6 +143,7 @@ background.threads=2
 group.coordinator.threads=1
 log.cleaner.dedupe.buffer.size=8388608
 EOF
+    if is_secure; then secure_settings; fi
 }
 
 broker_id() {
@@ -142,13 +152,14 @@ broker_id() {
     printf '%s\n' "${id:-1}"
 }
 
-# All brokers must know all controllers before the first one starts. Each home has a loopback address of its own for
-# them, so that their ports need no choice.
-controller() {
+# All brokers must know all controllers before the first one starts.
+controller() { printf '%s:%d\n' "$(own_address)" $((controller_port + $1)); }
+
+# Each home has a loopback address of its own for what is behind no service's port, so that those ports need no choice.
+own_address() {
     local hash
     hash=$(home_hash)
-    printf '127.%d.%d.%d:%d\n' $((16#${hash:0:2} % 254 + 1)) $((16#${hash:2:2})) $((16#${hash:4:2})) \
-        $((controller_port + $1))
+    printf '127.%d.%d.%d\n' $((16#${hash:0:2} % 254 + 1)) $((16#${hash:2:2})) $((16#${hash:4:2}))
 }
 
 voters() {
@@ -201,4 +212,5 @@ service_env() {
         echo "export KAFKA_BOOTSTRAP_SERVERS=${servers[*]}"
         echo "export COFFEE_RT_TEST_KAFKA_SERVERS=${servers[*]}"
     )
+    if is_secure; then secure_env; fi
 }

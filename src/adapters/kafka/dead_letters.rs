@@ -64,7 +64,7 @@ impl KafkaDeadLetters {
             let answer = ask(reader)?;
             Ok((answer, reader.overlooks()))
         });
-        let (answer, overlooks) = asked.await?;
+        let (answer, overlooks) = self.settings.or_reason(asked.await).await?;
         self.overlooks.store(overlooks, Ordering::Relaxed);
         Ok(answer)
     }

@@ -136,6 +136,21 @@ impl OrderLog for KafkaLog {
     }
 
     async fn keep(&self) -> Result<LogStatus, LogError> {
+        self.client.or_reason(self.round().await).await
+    }
+
+    async fn leave(&self) -> Result<(), LogError> {
+        let membership = self.membership.clone();
+        blocking(move || {
+            membership.leave();
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl KafkaLog {
+    async fn round(&self) -> Result<LogStatus, LogError> {
         self.make_topics().await?;
         self.membership.join()?;
         let lags = self.lags().await?;
@@ -153,15 +168,6 @@ impl OrderLog for KafkaLog {
             dead_letters: self.dead_letters().await,
             durability: self.topics.durability().await,
         })
-    }
-
-    async fn leave(&self) -> Result<(), LogError> {
-        let membership = self.membership.clone();
-        blocking(move || {
-            membership.leave();
-            Ok(())
-        })
-        .await
     }
 }
 

@@ -14,6 +14,7 @@ mod membership;
 mod partition;
 mod producer;
 mod reading;
+mod reason;
 mod record;
 mod replay;
 mod topics;

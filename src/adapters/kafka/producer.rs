@@ -91,20 +91,18 @@ impl Producer {
         if let Some(producer) = current.as_ref() {
             return Ok(producer.clone());
         }
-        let mut config = self.settings.config();
+        let mut config = self.settings.tuned(&[
+            ("compression.codec", "lz4"),
+            ("partitioner", "murmur2_random"),
+            ("queue.buffering.max.messages", &MAX_RECORDS_UNDER_WAY.to_string()),
+            // Groups arrive together, so nothing is gained by waiting for more.
+            ("queue.buffering.max.ms", "0"),
+            ("sticky.partitioning.linger.ms", "0"),
+        ]);
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("message.timeout.ms", DELIVERY_TIMEOUT_MS.to_string())
-            .set("queue.buffering.max.messages", MAX_RECORDS_UNDER_WAY.to_string())
-            // Groups arrive together, so nothing is gained by waiting for more.
-            .set("queue.buffering.max.ms", "0")
-            .set("partitioner", "murmur2_random");
-        for (name, value) in [("compression.type", "lz4"), ("sticky.partitioning.linger.ms", "0")] {
-            if config.get(name).is_none() {
-                config.set(name, value);
-            }
-        }
+            .set("message.timeout.ms", DELIVERY_TIMEOUT_MS.to_string());
         let made = Deliverer::from_config_and_context(&config, Deliveries).map_err(|error| away(&error))?;
         Ok(current.insert(Arc::new(made)).clone())
     }

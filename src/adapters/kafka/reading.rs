@@ -36,15 +36,16 @@ impl Reading {
 }
 
 fn consumer(settings: &ClientSettings, own: &[(&str, &str)]) -> Result<BaseConsumer<Quiet>, LogError> {
-    let mut config = settings.config();
+    let mut config = settings.tuned(&[
+        ("queued.max.messages.kbytes", &READ_AHEAD_KIB.to_string()),
+        ("fetch.wait.max.ms", &FETCH_WAIT_MS.to_string()),
+        ("fetch.min.bytes", &FETCH_MIN_BYTES.to_string()),
+        ("fetch.error.backoff.ms", "100"),
+    ]);
     config
         .set("group.id", &settings.names.group)
         .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("queued.max.messages.kbytes", READ_AHEAD_KIB.to_string())
-        .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
-        .set("fetch.min.bytes", FETCH_MIN_BYTES.to_string())
-        .set("fetch.error.backoff.ms", "100");
+        .set("enable.auto.offset.store", "false");
     for (name, value) in own {
         config.set(*name, *value);
     }

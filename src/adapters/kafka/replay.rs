@@ -79,14 +79,14 @@ fn starts(reading: &Reading, topic: &str, partitions: &[i32], from: ReplayFrom) 
 /// # Errors
 /// [`LogError::Away`].
 pub async fn group_members(client: &ClientSettings) -> Result<usize, LogError> {
-    let client = client.clone();
-    blocking(move || {
-        let reading = Reading::new(&client, || ())?;
-        let groups = reading.fetch_group_list(Some(&client.names.group), ANSWER_TIMEOUT);
+    let settings = client.clone();
+    let asked = blocking(move || {
+        let reading = Reading::new(&settings, || ())?;
+        let groups = reading.fetch_group_list(Some(&settings.names.group), ANSWER_TIMEOUT);
         let groups = groups.map_err(|error| away(&error))?;
         Ok(groups.groups().iter().map(|group| group.members().len()).sum())
-    })
-    .await
+    });
+    client.or_reason(asked.await).await
 }
 
 #[cfg(test)]

@@ -24,6 +24,11 @@ impl OwnService {
         Self::up_with("kafka", &["--brokers", "3"]).await
     }
 
+    /// A Kafka that wants a login, too.
+    pub async fn secure_kafka() -> Self {
+        Self::up_with("kafka", &["--secure"]).await
+    }
+
     /// SIGKILL of one broker of three.
     pub async fn kill_one(&self, broker: &'static str) {
         self.run("kill", Some(broker), &[]).await;
@@ -51,12 +56,16 @@ impl OwnService {
             url: String::new(),
         };
         server.run("up", Some(name), options).await;
-        let env = server.run("env", None, &[]).await;
-        let export = format!("export {variable}=");
-        let url = env.lines().find_map(|line| line.strip_prefix(&export));
-        url.unwrap_or_else(|| panic!("no {variable} in {env}"))
-            .clone_into(&mut server.url);
+        server.url = server.variable(variable).await;
         server
+    }
+
+    /// One of those that its clients are given.
+    pub async fn variable(&self, name: &str) -> String {
+        let env = self.run("env", None, &[]).await;
+        let export = format!("export {name}=");
+        let value = env.lines().find_map(|line| line.strip_prefix(&export));
+        value.unwrap_or_else(|| panic!("no {name} in {env}")).to_owned()
     }
 
     /// In good order, data kept.
