@@ -240,7 +240,7 @@ async fn measure_engine(
             figures.push(sustained::measure(engine, options.rounds, duration, progress).await?);
         }
         if due(What::Backlog) {
-            figures.push(backlog::measure(engine, options.rounds, options.backlog, progress).await?);
+            figures.extend(backlog::measure(engine, options.rounds, options.backlog, progress).await?);
         }
         return Ok(figures);
     }
