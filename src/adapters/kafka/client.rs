@@ -53,9 +53,9 @@ const OWN_SETTINGS: [&str; 25] = [
 
 /// What to do where something is not there.
 const NEEDS_OPENSSL: &str = "; for TLS and SCRAM build the node with --features kafka-tls";
-/// Ways to log in that this build has. Everything but PLAIN needs OpenSSL; Kerberos is never built.
+/// Ways to log in that this build has. SCRAM needs OpenSSL.
 const MECHANISMS: &[&str] = if cfg!(feature = "kafka-tls") {
-    &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+    &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 } else {
     &["PLAIN"]
 };
