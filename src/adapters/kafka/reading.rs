@@ -15,6 +15,9 @@ const FETCH_WAIT_MS: u64 = 10;
 /// Bytes for which it does not wait.
 const FETCH_MIN_BYTES: u64 = 64 * 1024;
 
+/// How long a client that has read so far ahead waits before it looks again; a second unless told, in which the store waits.
+const FETCH_QUEUE_BACKOFF_MS: u64 = 5;
+
 /// The client; closed off the threads of the actors, for that takes a while.
 pub(super) struct Reading(Option<BaseConsumer<Quiet>>);
 
@@ -40,6 +43,7 @@ fn consumer(settings: &ClientSettings, own: &[(&str, &str)]) -> Result<BaseConsu
         ("queued.max.messages.kbytes", &READ_AHEAD_KIB.to_string()),
         ("fetch.wait.max.ms", &FETCH_WAIT_MS.to_string()),
         ("fetch.min.bytes", &FETCH_MIN_BYTES.to_string()),
+        ("fetch.queue.backoff.ms", &FETCH_QUEUE_BACKOFF_MS.to_string()),
         ("fetch.error.backoff.ms", "100"),
     ]);
     config
