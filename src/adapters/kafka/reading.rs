@@ -11,7 +11,7 @@ use super::client::{ClientSettings, Quiet, away};
 /// Bytes that a client reads ahead of what is asked for.
 const READ_AHEAD_KIB: u64 = 1024;
 /// How long a broker may wait for more before it answers: fewer, larger answers cost less.
-const FETCH_WAIT_MS: u64 = 10;
+const FETCH_WAIT_MS: u64 = 25;
 /// Bytes for which it does not wait.
 const FETCH_MIN_BYTES: u64 = 64 * 1024;
 
