@@ -7,7 +7,7 @@ use coffee_rt_actors::ports::{Durability, LogError};
 use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 
@@ -43,7 +43,10 @@ impl Topics {
         if let Some(admin) = admin.as_ref() {
             return Ok(admin.clone());
         }
-        let made = AdminClient::from_config_and_context(&self.settings.config(), Quiet);
+        // Nobody takes this client's messages off its queue.
+        let mut config = self.settings.config();
+        config.set_log_level(RDKafkaLogLevel::Emerg);
+        let made = AdminClient::from_config_and_context(&config, Quiet);
         Ok(admin.insert(Arc::new(made.map_err(|error| away(&error))?)).clone())
     }
 
