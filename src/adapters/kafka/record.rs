@@ -110,6 +110,9 @@ mod tests {
         assert_eq!(different.len(), marks.len(), "{marks:?}");
         assert!(!marks.contains(&0));
         // Stores keep it: another one would have every partition read again.
-        assert_eq!(mark(1_795_348_800_000, Some(b"uptown"), Some(b"{}")), 1_545_076_555_966_248_366);
+        assert_eq!(
+            mark(1_795_348_800_000, Some(b"uptown"), Some(b"{}")),
+            1_545_076_555_966_248_366
+        );
     }
 }
