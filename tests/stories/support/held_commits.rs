@@ -40,6 +40,8 @@ impl HeldCommits {
     pub async fn until_one_waits(&mut self) {
         let conn = &mut self.0;
         eventually("a commit waits for the lock", async || {
+            // What a transaction has once read of the activity stays as it was.
+            conn.execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
             let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) {WAITING}"));
             let waiting: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.unwrap();
             if waiting > 0 {
