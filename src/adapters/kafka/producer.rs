@@ -1,7 +1,7 @@
 //! The producer: records in groups, each group safe on all in-sync replicas when its sender hears of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use coffee_rt_actors::domain::Order;
@@ -20,6 +20,9 @@ use super::client::{self, ClientSettings, away};
 pub const DELIVERY_TIMEOUT_MS: u64 = 4_000;
 /// librdkafka should give up before its caller does.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(DELIVERY_TIMEOUT_MS + 1_000);
+/// Groups that may fail one after the other before the producer is taken to be stuck: after a broker that hung it may wait
+/// for answers that never come, for longer than anybody waits for it.
+const FAILURES_IN_A_ROW: u32 = 2;
 /// Records that may be under way in one producer: several groups of dead letters beside one of orders.
 const MAX_RECORDS_UNDER_WAY: usize = 20_000;
 
@@ -48,6 +51,7 @@ impl Outgoing {
 pub(super) struct Producer {
     settings: ClientSettings,
     current: Mutex<Option<Arc<Deliverer>>>,
+    failures_in_a_row: AtomicU32,
 }
 
 type Deliverer = ThreadedProducer<Deliveries>;
@@ -57,6 +61,7 @@ impl Producer {
         Self {
             settings,
             current: Mutex::default(),
+            failures_in_a_row: AtomicU32::new(0),
         }
     }
 
@@ -80,8 +85,10 @@ impl Producer {
             let reason = format!("no answer within {ANSWER_TIMEOUT:?}");
             Err(LogError::Away(reason))
         });
-        if result.is_err() {
-            self.throw_away_if_fatal(&producer);
+        if result.is_ok() {
+            self.failures_in_a_row.store(0, Ordering::Relaxed);
+        } else {
+            self.throw_away_if_useless(&producer);
         }
         result
     }
@@ -107,18 +114,26 @@ impl Producer {
         Ok(current.insert(Arc::new(made)).clone())
     }
 
-    /// An idempotent producer that cannot keep its promise any more refuses everything: the next group gets another one.
-    fn throw_away_if_fatal(&self, producer: &Arc<Deliverer>) {
-        let Some((code, reason)) = producer.client().fatal_error() else {
+    /// An idempotent producer that cannot keep its promise any more refuses everything, and one that is stuck delivers
+    /// nothing: the next group gets another one. What the old one may still deliver is there twice then, which is harmless.
+    fn throw_away_if_useless(&self, producer: &Arc<Deliverer>) {
+        let failures = self.failures_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        let fatal = producer.client().fatal_error();
+        if fatal.is_none() && failures < FAILURES_IN_A_ROW {
             return;
-        };
-        let mut current = self.current.lock();
-        if current.as_ref().is_some_and(|now| Arc::ptr_eq(now, producer)) {
-            tracing::warn!(%code, reason, "the producer failed for good, making another one");
-            let fatal = current.take();
-            // Its end waits for its thread.
-            std::thread::spawn(move || drop(fatal));
         }
+        let mut current = self.current.lock();
+        if !current.as_ref().is_some_and(|now| Arc::ptr_eq(now, producer)) {
+            return;
+        }
+        match fatal {
+            Some((code, reason)) => tracing::warn!(%code, reason, "the producer failed for good, making another one"),
+            None => tracing::info!(failures, "the producer delivers nothing, making another one"),
+        }
+        self.failures_in_a_row.store(0, Ordering::Relaxed);
+        let useless = current.take();
+        // Its end waits for its thread.
+        std::thread::spawn(move || drop(useless));
     }
 }
 
