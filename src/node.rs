@@ -1,6 +1,7 @@
 //! A node: settings → store → tree → serving → draining.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Resul
     let (listening, address) = Listening::on(config.listen)
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}; is another node running?", config.listen))?;
     let supervision = Arc::new(Tree::default());
-    let (spec, app) = assemble(&config, &store, bus, &listening, supervision.clone())?;
+    let (spec, app) = assemble(&config, &store, bus, (&listening, address), supervision.clone())?;
     let versions: Vec<_> = config.running_versions().iter().map(|version| version.name()).collect();
     tracing::info!(%address, engine = app.engine, versions = versions.join(","), "listening");
 
@@ -56,7 +57,7 @@ fn assemble(
     config: &Config,
     store: &Arc<dyn OrderStore>,
     bus: Option<Arc<dyn DeltaBus>>,
-    listening: &Listening,
+    (listening, address): (&Listening, SocketAddr),
     supervision: Arc<Tree>,
 ) -> anyhow::Result<(SupervisorSpec, Arc<App>)> {
     let registry = prometheus::Registry::new();
@@ -90,6 +91,8 @@ fn assemble(
             fault_access: fault_access(config),
             menu: config.menu.clone(),
             limits: config.limits,
+            telemetry,
+            address,
         },
         &registry,
     )?);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use coffee_rt::adapters::redis::{RedisCache, STORED_TOTAL_MS};
 use coffee_rt_actors::domain::{Cents, Instant, Item};
-use coffee_rt_actors::ports::{CacheWrite, CachedMetrics, HourCell, MetricsCache, Snapshot};
+use coffee_rt_actors::ports::{CacheWrite, CachedMetrics, Horizon, HourCell, MetricsCache, Snapshot};
 use coffee_rt_actors::view::View;
 use own_service::OwnService;
 use redis::{Commands, Connection, FromRedisValue};
@@ -83,7 +83,7 @@ fn metrics(now: Instant, hours: &[(i64, u64)]) -> CachedMetrics {
             .collect(),
         ..Snapshot::default()
     };
-    View::of_snapshot(snapshot, View::first_hour(now)).cached_metrics(now)
+    View::of_snapshot(snapshot, Horizon::at(now)).cached_metrics(now)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Cents, Instant};
-use coffee_rt_actors::ports::{Claim, DeltaContent, Outcome, RECENT_ORDERS, StoreError};
+use coffee_rt_actors::ports::{Claim, DeltaContent, Horizon, HourCell, Outcome, RECENT_ORDERS, Snapshot, StoreError};
 use store_support::*;
 use uuid::Uuid;
 
@@ -113,7 +113,10 @@ async fn a_repeated_order_keeps_its_id_and_is_not_counted_again(fixture: Fixture
         }
     }
     assert_eq!(fixture.rows().await, 65);
-    assert_eq!(fixture.store.snapshot(0).await.unwrap().stored_total, 65);
+    assert_eq!(
+        fixture.store.snapshot(Horizon::default()).await.unwrap().stored_total,
+        65
+    );
     fixture.assert_audit_clean().await;
 }
 
@@ -304,10 +307,11 @@ async fn an_empty_batch_moves_only_the_sequence(fixture: Fixture) {
 }
 
 async fn snapshots_agree_with_deltas(fixture: Fixture) {
-    let empty = fixture.store.snapshot(0).await.unwrap();
+    let empty = fixture.store.snapshot(Horizon::default()).await.unwrap();
     assert_eq!((empty.stored_total, empty.hours.len(), empty.recent.len()), (0, 0, 0));
 
     let mut hours: BTreeMap<(i64, String, String), (u64, i64)> = BTreeMap::new();
+    let mut minutes: BTreeMap<i64, (u64, i64)> = BTreeMap::new();
     let mut recent = Vec::new();
     let mut positions = BTreeMap::new();
     for source in ["v1", "v2"] {
@@ -319,8 +323,9 @@ async fn snapshots_agree_with_deltas(fixture: Fixture) {
             let content = DeltaContent::of_commit(batch.orders(), &receipt.outcomes);
             for cell in content.cells {
                 let key = (cell.minute / 60, cell.store.to_string(), cell.drink.to_string());
-                let sum = hours.entry(key).or_default();
-                *sum = (sum.0 + cell.orders, sum.1 + cell.amount.0);
+                for sum in [hours.entry(key).or_default(), minutes.entry(cell.minute).or_default()] {
+                    *sum = (sum.0 + cell.orders, sum.1 + cell.amount.0);
+                }
             }
             recent.extend(content.recent);
             positions.insert(claim.shard, receipt.seq);
@@ -329,26 +334,38 @@ async fn snapshots_agree_with_deltas(fixture: Fixture) {
     recent.sort_unstable_by_key(|order| std::cmp::Reverse(order.id));
     recent.truncate(RECENT_ORDERS);
 
-    let snapshot = fixture.store.snapshot(0).await.unwrap();
+    let snapshot = fixture.store.snapshot(Horizon::default()).await.unwrap();
     let cells = |from: i64| -> Vec<_> {
         let kept = hours.iter().filter(move |(key, _)| key.0 >= from);
         kept.map(|((hour, store, drink), sum)| (*hour, store.clone(), drink.clone(), sum.0, sum.1))
             .collect()
     };
-    let shown = |snapshot: &coffee_rt_actors::ports::Snapshot| -> Vec<_> {
-        let cell = |c: &coffee_rt_actors::ports::HourCell| {
-            (c.hour, c.store.to_string(), c.drink.to_string(), c.orders, c.amount.0)
-        };
+    let shown = |snapshot: &Snapshot| -> Vec<_> {
+        let cell = |c: &HourCell| (c.hour, c.store.to_string(), c.drink.to_string(), c.orders, c.amount.0);
         snapshot.hours.iter().map(cell).collect()
+    };
+    let by_minute = |snapshot: &Snapshot| -> BTreeMap<_, _> {
+        let cells = snapshot.minutes.iter();
+        cells.map(|c| (c.minute, (c.orders, c.amount.0))).collect()
     };
     assert_eq!(snapshot.stored_total, 690);
     assert_eq!(snapshot.positions, positions);
     assert_eq!(fixture.store.positions().await.unwrap(), positions);
     assert_eq!(snapshot.recent, recent);
     assert_eq!(shown(&snapshot), cells(0));
-    let ten = Instant(NINE).hour() + 1;
+    assert_eq!(
+        (by_minute(&snapshot), snapshot.minutes.len()),
+        (minutes.clone(), minutes.len())
+    );
+    let ten = Horizon {
+        hour: Instant(NINE).hour() + 1,
+        minute: Instant(NINE).minute() + 20,
+    };
     let later = fixture.store.snapshot(ten).await.unwrap();
-    assert_eq!(shown(&later), cells(ten));
+    assert_eq!(shown(&later), cells(ten.hour));
+    let shown_minutes = minutes.split_off(&ten.minute);
+    assert_eq!(by_minute(&later), shown_minutes);
+    assert!(!minutes.is_empty() && !shown_minutes.is_empty());
     assert!(later.hours.len() < snapshot.hours.len() && later.stored_total == 690);
 }
 

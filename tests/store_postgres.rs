@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use coffee_rt::adapters::postgres::{PostgresBus, PostgresStore};
 use coffee_rt_actors::domain::{Item, Menu};
-use coffee_rt_actors::ports::{Delta, DeltaBus, OrderStore, StoreError};
+use coffee_rt_actors::ports::{Delta, DeltaBus, Horizon, OrderStore, StoreError};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use store_support::bus::{delta, receive};
 use store_support::*;
@@ -34,7 +34,10 @@ async fn a_store_that_is_absent_is_away_until_it_comes() {
     let writer = store.shard_writer("v1");
     assert!(matches!(writer.claim().await, Err(StoreError::Away(_))));
     assert!(matches!(store.positions().await, Err(StoreError::Away(_))));
-    assert!(matches!(store.snapshot(0).await, Err(StoreError::Away(_))));
+    assert!(matches!(
+        store.snapshot(Horizon::default()).await,
+        Err(StoreError::Away(_))
+    ));
     assert!(matches!(store.audit().await, Err(StoreError::Away(_))));
     database.make().await;
     let claim = writer.claim().await.unwrap();
@@ -42,7 +45,7 @@ async fn a_store_that_is_absent_is_away_until_it_comes() {
         stored(&writer.commit(claim, batch(&orders(3))).await.unwrap().outcomes),
         3
     );
-    assert_eq!(store.snapshot(0).await.unwrap().stored_total, 3);
+    assert_eq!(store.snapshot(Horizon::default()).await.unwrap().stored_total, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,7 +180,7 @@ async fn a_name_that_another_node_added_is_learned() {
         .await
         .unwrap();
     assert_eq!(stored(&writer.commit(claim, batch(&[tea])).await.unwrap().outcomes), 1);
-    assert_eq!(&*old.snapshot(0).await.unwrap().recent[0].drink, "tea");
+    assert_eq!(&*old.snapshot(Horizon::default()).await.unwrap().recent[0].drink, "tea");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

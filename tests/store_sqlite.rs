@@ -5,7 +5,7 @@ mod store_support;
 
 use coffee_rt::adapters::sqlite::SqliteStore;
 use coffee_rt_actors::domain::Menu;
-use coffee_rt_actors::ports::{OrderStore, StoreError};
+use coffee_rt_actors::ports::{Horizon, OrderStore, StoreError};
 use sqlx::{ConnectOptions, Executor};
 use store_support::*;
 
@@ -32,7 +32,7 @@ async fn a_second_node_is_refused_and_a_reader_is_not() {
     // The lock ends with its store, and so with its node.
     drop((writer, fixture.store));
     let again = SqliteStore::open(&file, &Menu::default()).await.unwrap();
-    assert_eq!(again.snapshot(0).await.unwrap().stored_total, 12);
+    assert_eq!(again.snapshot(Horizon::default()).await.unwrap().stored_total, 12);
     let next = again.shard_writer("v1").claim().await.unwrap();
     assert_eq!(
         (next.shard, next.epoch, next.seq),
@@ -83,7 +83,10 @@ async fn another_programs_lock_is_waited_for_then_away_and_the_writer_recovers()
     let busy = writer.commit(claim, batch.clone()).await;
     assert!(matches!(busy, Err(StoreError::Away(_))), "{busy:?}");
     // Reads don't wait for writers.
-    assert_eq!(fixture.store.snapshot(0).await.unwrap().stored_total, 0);
+    assert_eq!(
+        fixture.store.snapshot(Horizon::default()).await.unwrap().stored_total,
+        0
+    );
     other.execute("ROLLBACK").await.unwrap();
     let receipt = writer.commit(claim, batch).await.unwrap();
     assert_eq!((receipt.seq, stored(&receipt.outcomes)), (claim.seq + 1, 4));

@@ -15,7 +15,7 @@ use tokio::time::{Instant as Clock, timeout};
 use crate::board::Board;
 use crate::deltas::DeltaParcel;
 use crate::domain::Instant;
-use crate::ports::{OrderStore, ShardId};
+use crate::ports::{Horizon, OrderStore, ShardId};
 use crate::supervision::{Address, Failure, Worker};
 use crate::telemetry::AggregatorMetrics;
 use crate::view::{Applied, View};
@@ -88,12 +88,10 @@ impl Worker for Aggregator {
 
 impl Aggregator {
     fn apply(&mut self, parcel: &DeltaParcel) {
-        let applied = self
-            .args
-            .board
-            .change(|view| view.as_mut().map(|view| view.apply(&parcel.delta)));
-        if applied == Some(Applied::Gap) {
-            self.request_hydration();
+        match self.args.board.apply(&parcel.delta) {
+            Some(Applied::Gap) => self.request_hydration(),
+            Some(Applied::Counted) => self.me.worked(),
+            Some(Applied::Known) | None => {}
         }
     }
 
@@ -117,17 +115,15 @@ impl Aggregator {
 
     /// Reads the store. Deltas that arrive meanwhile wait in the mailbox and are then known or next.
     async fn hydrate(&mut self) {
-        let from_hour = View::first_hour(Instant::now());
+        let horizon = Horizon::at(Instant::now());
         let began = Clock::now();
-        let read = timeout(HYDRATE_LIMIT, self.args.store.snapshot(from_hour)).await;
+        let read = timeout(HYDRATE_LIMIT, self.args.store.snapshot(horizon)).await;
         self.hydration_due = false;
         self.last_hydration = Some(Clock::now());
         match read {
             Ok(Ok(snapshot)) => {
                 self.args.metrics.hydrations.inc();
-                self.args
-                    .board
-                    .change(|view| *view = Some(View::of_snapshot(snapshot, from_hour)));
+                self.args.board.show(View::of_snapshot(snapshot, horizon));
                 tracing::debug!(took = ?began.elapsed(), "view read from the store");
             }
             Ok(Err(error)) => {

@@ -80,6 +80,7 @@ impl Worker for Appender {
             AppenderMsg::Appended(appended) => {
                 self.busy = false;
                 self.backoff.answers();
+                self.me.worked();
                 let (answered, answer) = (std::mem::take(&mut self.in_flight), self.answer_of(&appended));
                 self.in_doubt = false;
                 // The next append first: what is woken by the answers would go before it.

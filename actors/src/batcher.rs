@@ -279,6 +279,7 @@ impl<C: Consignment> Batcher<C> {
     fn settle(&mut self, claim: Claim, settled: InFlight<C>, receipt: &Receipt) {
         let content = DeltaContent::of_commit(settled.batch.orders(), &receipt.outcomes);
         self.args.metrics.count_created(&content);
+        self.me.worked();
         self.args.deltas.send(Delta {
             shard: claim.shard,
             seq: receipt.seq,

@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::domain::Instant;
-use crate::ports::CachedMetrics;
-use crate::view::{Dashboard, View};
+use crate::ports::{CachedMetrics, Delta};
+use crate::sales::{History, Pulse, Sales};
+use crate::view::{Applied, Dashboard, View};
 
 /// One serialized dashboard, shared by all that send it.
 pub type Frame = Bytes;
@@ -23,6 +24,10 @@ pub struct Board {
 #[derive(Default)]
 struct Shown {
     view: Option<View>,
+    /// What was stored second by second.
+    pulse: Pulse,
+    /// When the newest order that came by a delta was accepted.
+    accepted_at: Option<Instant>,
     /// When the oldest change that is in no frame yet was made.
     unsent_since: Option<Clock>,
 }
@@ -38,10 +43,27 @@ impl Default for Board {
 }
 
 impl Board {
-    /// Changes the view in one piece; no reader sees half of it.
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Option<View>) -> R) -> R {
+    /// Shows what was read from the store.
+    pub(crate) fn show(&self, view: View) {
+        self.change(|shown| shown.view = Some(view));
+    }
+
+    /// Counts a delta; none before the first view was read from the store.
+    pub(crate) fn apply(&self, delta: &Delta) -> Option<Applied> {
+        self.change(|shown| {
+            let applied = shown.view.as_mut()?.apply(delta);
+            let content = delta.content.as_ref().filter(|_| applied == Applied::Counted);
+            shown.accepted_at = shown.accepted_at.max(content.and_then(|content| content.accepted_at));
+            Some(applied)
+        })
+    }
+
+    /// Changes what is shown in one piece; no reader sees half of it.
+    fn change<R>(&self, change: impl FnOnce(&mut Shown) -> R) -> R {
         let mut shown = self.shown.lock();
-        let result = change(&mut shown.view);
+        let before = shown.view.as_ref().map(View::stored_total);
+        let result = change(&mut shown);
+        shown.keep_pulse(before);
         shown.unsent_since.get_or_insert_with(Clock::now);
         drop(shown);
         self.changes.send_modify(|version| *version += 1);
@@ -65,12 +87,37 @@ impl Board {
         self.read_now(View::cached_metrics)
     }
 
+    /// What sales pages show now; none before the first view was read from the store.
+    #[must_use]
+    pub fn sales(&self) -> Option<Sales> {
+        self.look_now(|shown, view, now| Sales {
+            dashboard: view.dashboard(now),
+            accepted_at: shown.accepted_at,
+            hours: view.hour_sales(now),
+            cells: view.cell_sales(now),
+            seconds: shown.pulse.latest(now),
+        })
+    }
+
+    /// The last hour and the last minutes; none before the first view was read from the store.
+    #[must_use]
+    pub fn history(&self) -> Option<History> {
+        self.look_now(|shown, view, now| History {
+            server_timestamp: now,
+            seconds: shown.pulse.past(now),
+            minutes: view.past_minutes(now),
+        })
+    }
+
     fn read_now<R>(&self, read: impl FnOnce(&View, Instant) -> R) -> Option<R> {
+        self.look_now(|_, view, now| read(view, now))
+    }
+
+    fn look_now<R>(&self, read: impl FnOnce(&Shown, &View, Instant) -> R) -> Option<R> {
         let now = Instant::now();
         let mut shown = self.shown.lock();
-        let view = shown.view.as_mut()?;
-        view.advance(now);
-        Some(read(view, now))
+        shown.view.as_mut()?.advance(now);
+        shown.view.as_ref().map(|view| read(&shown, view, now))
     }
 
     /// The same, serialized.
@@ -91,7 +138,9 @@ impl Board {
         self.frames.receiver_count()
     }
 
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+    /// Wakes whenever the view changes.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
@@ -100,5 +149,17 @@ impl Board {
         let since = self.shown.lock().unsent_since.take();
         self.frames.send_replace(self.frame()?);
         since.map(|since| since.elapsed())
+    }
+}
+
+impl Shown {
+    /// Counts what a change added; the first view was stored before.
+    fn keep_pulse(&mut self, before: Option<u64>) {
+        let now = Instant::now();
+        match (before, self.view.as_ref().map(View::stored_total)) {
+            (Some(before), Some(after)) if after > before => self.pulse.count(now, after - before),
+            (None, Some(_)) => self.pulse.begin(now),
+            _ => {}
+        }
     }
 }

@@ -73,7 +73,7 @@ impl Worker for BusSender {
                 let parcels = std::mem::take(&mut self.waiting);
                 let deltas: Vec<Delta> = parcels.iter().map(|parcel| Delta::clone(&parcel.delta)).collect();
                 match timeout(PUBLISH_LIMIT, self.args.bus.publish(&deltas)).await {
-                    Ok(Ok(())) => {}
+                    Ok(Ok(())) => self.me.worked(),
                     Ok(Err(error)) => tracing::debug!(%error, "deltas not published, other nodes will read the store"),
                     Err(_) => tracing::debug!(limit = ?PUBLISH_LIMIT, "publishing deltas takes too long"),
                 }
@@ -117,9 +117,12 @@ impl Worker for BusReceiver {
     async fn handle(&mut self, BusReceiverMsg::Receive: BusReceiverMsg) -> Result<(), Failure> {
         match &mut self.stream {
             Some(stream) => match timeout(LISTEN, stream.next()).await {
-                Ok(Ok(deltas)) => deltas
-                    .into_iter()
-                    .for_each(|delta| self.args.deltas.show(Arc::new(delta))),
+                Ok(Ok(deltas)) => {
+                    for delta in deltas {
+                        self.args.deltas.show(Arc::new(delta));
+                    }
+                    self.me.worked();
+                }
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "the delta bus is away");
                     self.stream = None;

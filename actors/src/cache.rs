@@ -141,7 +141,10 @@ impl Cache {
         let counts = &self.args.metrics;
         match outcome {
             Ok(None) => return,
-            Ok(Some(CacheWrite::Written)) => counts.written.inc(),
+            Ok(Some(CacheWrite::Written)) => {
+                counts.written.inc();
+                self.me.worked();
+            }
             Ok(Some(CacheWrite::Outdated)) => counts.outdated.inc(),
             Err(error) => {
                 counts.failed.inc();

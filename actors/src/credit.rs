@@ -55,13 +55,19 @@ impl Credit {
         self.limit.saturating_sub(self.available())
     }
 
+    /// What is taken, and the limit to it.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            in_flight: self.in_flight() as u64,
+            limit: Some(self.limit as u64),
+        }
+    }
+
     /// Shows this credit as a worker's load.
     #[must_use]
     pub fn probe(&self) -> LoadProbe {
         let credit = self.clone();
-        Arc::new(move || Load {
-            in_flight: credit.in_flight() as u64,
-            limit: Some(credit.limit as u64),
-        })
+        Arc::new(move || credit.load())
     }
 }

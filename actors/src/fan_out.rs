@@ -80,6 +80,7 @@ impl FanOut {
             self.args.metrics.freshness_seconds.observe(waited.as_secs_f64());
         }
         self.args.metrics.frames.inc();
+        self.me.worked();
         self.heartbeat_at = Instant::now() + HEARTBEAT;
     }
 }

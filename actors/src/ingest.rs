@@ -33,6 +33,7 @@ impl<M: Send + 'static> Clone for IngestArgs<M> {
 
 /// Routes orders to those who take messages `M`.
 pub struct Ingest<M: Send + 'static> {
+    me: Address<IngestMsg>,
     takers: Arc<[Slot<M>]>,
 }
 
@@ -40,11 +41,14 @@ impl<M: From<Ticket> + Send + 'static> Worker for Ingest<M> {
     type Msg = IngestMsg;
     type Args = IngestArgs<M>;
 
-    async fn start(args: IngestArgs<M>, _me: Address<IngestMsg>) -> Result<Self, Failure> {
+    async fn start(args: IngestArgs<M>, me: Address<IngestMsg>) -> Result<Self, Failure> {
         if args.takers.is_empty() {
             return Err("an ingest needs somebody who takes its orders".into());
         }
-        Ok(Self { takers: args.takers })
+        Ok(Self {
+            me,
+            takers: args.takers,
+        })
     }
 
     async fn handle(&mut self, IngestMsg::Accept(ticket): IngestMsg) -> Result<(), Failure> {
@@ -56,7 +60,9 @@ impl<M: From<Ticket> + Send + 'static> Worker for Ingest<M> {
         let shard = shard_of(ticket.order.message_id, self.takers.len());
         // A taker that is being restarted gives the ticket back; dropping it tells the sender to come again, so that
         // one dead batcher holds up nobody else's orders.
-        drop(self.takers[shard].send(M::from(ticket)));
+        if self.takers[shard].send(M::from(ticket)).is_ok() {
+            self.me.worked();
+        }
         Ok(())
     }
 }

@@ -26,6 +26,7 @@ pub mod order_desk;
 pub mod partition_reader;
 pub mod partition_ticket;
 pub mod reader;
+pub mod sales;
 pub mod store_watch;
 pub mod telemetry;
 pub mod ticket;

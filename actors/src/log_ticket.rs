@@ -175,6 +175,7 @@ mod tests {
                 store: "uptown".into(),
                 price: Cents(450),
                 at: Instant(0),
+                accepted_at: Instant(0),
             }),
             permit: credit.try_take().unwrap(),
             settled: settled.clone(),

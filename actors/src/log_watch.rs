@@ -79,6 +79,7 @@ impl Worker for LogWatch {
         let kept = timeout(ROUND_LIMIT, keeping).await;
         match kept.unwrap_or_else(|_| Err(LogError::Away(format!("no answer within {ROUND_LIMIT:?}")))) {
             Ok(status) => {
+                self.me.worked();
                 self.tell_readers(&status);
                 self.args.metrics.show(&status);
                 self.show(&LogHealth::Up(status));

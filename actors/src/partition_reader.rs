@@ -175,6 +175,9 @@ impl PartitionReader {
         if !tickets.is_empty() && self.args.batcher.send(BatcherMsg::AcceptAll(tickets)).is_err() {
             return Err("the batcher is gone".into());
         }
+        if count > 0 {
+            self.me.worked();
+        }
         if weight < MAX_BATCH_ORDERS {
             self.pause(epoch);
         } else {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::{Cents, Item, Order, OrderBatch, Position, StoredOrder};
+use crate::domain::{Cents, Instant, Item, Order, OrderBatch, Position, StoredOrder};
 
 mod cache;
 mod log;
@@ -23,6 +23,8 @@ pub use partitions::{BYTES_PER_WEIGHT, Beginning, Partition, PartitionStream, Pa
 pub const RECENT_ORDERS: usize = 10;
 /// How far back the most popular drinks are counted.
 pub const TOP_DRINKS_DAYS: i64 = 30;
+/// How many minutes are shown one by one, the present one included.
+pub const SHOWN_MINUTES: i64 = 60;
 
 /// A shard's row in the store: one writer at a time, one sequence of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -119,6 +121,37 @@ pub struct HourCell {
     pub amount: Cents,
 }
 
+/// Orders and amount of one minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinuteCell {
+    /// Whole UTC minutes since 1970, of the orders' own timestamps.
+    pub minute: i64,
+    /// How many orders.
+    pub orders: u64,
+    /// What they paid together.
+    pub amount: Cents,
+}
+
+/// How far back a snapshot looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Horizon {
+    /// The first hour, in whole UTC hours since 1970.
+    pub hour: i64,
+    /// The first of the minutes that are told one by one, in whole UTC minutes since 1970.
+    pub minute: i64,
+}
+
+impl Horizon {
+    /// What is shown at `now`: [`TOP_DRINKS_DAYS`] days, the last [`SHOWN_MINUTES`] minute by minute.
+    #[must_use]
+    pub fn at(now: Instant) -> Self {
+        Self {
+            hour: now.hour() - TOP_DRINKS_DAYS * 24,
+            minute: now.minute() - SHOWN_MINUTES + 1,
+        }
+    }
+}
+
 /// Everything an aggregator starts from, read at one point of the store's history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -126,8 +159,10 @@ pub struct Snapshot {
     pub positions: BTreeMap<ShardId, i64>,
     /// All orders ever stored.
     pub stored_total: u64,
-    /// Rollups from the asked-for hour on.
+    /// Rollups from the horizon's hour on.
     pub hours: Vec<HourCell>,
+    /// All stores and drinks together, from the horizon's minute on; a minute that is there twice is the sum.
+    pub minutes: Vec<MinuteCell>,
     /// The orders with the [`RECENT_ORDERS`] highest ids, highest first.
     pub recent: Vec<StoredOrder>,
 }
@@ -187,11 +222,11 @@ pub trait OrderStore: Send + Sync + 'static {
     /// [`StoreError::Away`] or [`StoreError::Refused`].
     async fn move_position(&self, source: &'static str, partition: i32, next_offset: i64) -> Result<(), StoreError>;
 
-    /// Reads rollups from `from_hour` on, positions, total and recent orders in one snapshot.
+    /// Reads rollups within the horizon, positions, total and recent orders in one snapshot.
     ///
     /// # Errors
     /// [`StoreError::Away`] or [`StoreError::Refused`].
-    async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError>;
+    async fn snapshot(&self, horizon: Horizon) -> Result<Snapshot, StoreError>;
 
     /// The sequence number of every shard: cheap, read often.
     ///
@@ -228,6 +263,9 @@ pub struct DeltaContent {
     pub cells: Vec<DeltaCell>,
     /// Its last orders, highest id first, at most [`RECENT_ORDERS`].
     pub recent: Vec<StoredOrder>,
+    /// When the last of its orders was accepted; none where it has none, or where a node without this told of it.
+    #[serde(default)]
+    pub accepted_at: Option<Instant>,
 }
 
 /// One commit, told to aggregators. May be lost, repeated or reordered: `seq` shows it.
@@ -273,6 +311,7 @@ impl DeltaContent {
     pub fn of_commit(orders: &[Arc<Order>], outcomes: &[Outcome]) -> Self {
         let mut cells: BTreeMap<(i64, &Item, &Item), (u64, Cents)> = BTreeMap::new();
         let mut recent = Vec::new();
+        let mut accepted_at = None;
         for (order, outcome) in orders.iter().zip(outcomes) {
             let Outcome::Stored { id } = *outcome else { continue };
             let cell = cells
@@ -280,6 +319,7 @@ impl DeltaContent {
                 .or_default();
             cell.0 += 1;
             cell.1 += order.price;
+            accepted_at = accepted_at.max(Some(order.accepted_at));
             recent.push((id, order));
         }
         recent.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
@@ -296,6 +336,7 @@ impl DeltaContent {
                 })
                 .collect(),
             recent: recent.into_iter().map(|(id, order)| order.stored_as(id)).collect(),
+            accepted_at,
         }
     }
 }

@@ -239,10 +239,8 @@ impl Reader {
                 }),
             }
         }
-        self.args
-            .metrics
-            .read_entries
-            .inc_by((tickets.len() + poisonous.len()) as u64);
+        let taken = (tickets.len() + poisonous.len()) as u64;
+        self.args.metrics.read_entries.inc_by(taken);
         if drill::settle_before_commit() {
             self.settle_early(&tickets);
         }
@@ -252,6 +250,9 @@ impl Reader {
         // A batcher that is dead takes this reader with it, and what it did not take is read again.
         if !tickets.is_empty() && self.args.batcher.send(BatcherMsg::AcceptAll(tickets)).is_err() {
             return Err("the batcher is gone".into());
+        }
+        if taken > 0 {
+            self.me.worked();
         }
         Ok(room)
     }

@@ -69,6 +69,7 @@ impl Worker for StoreWatch {
         match answer.unwrap_or_else(|_| Err(StoreError::Away(format!("no answer within {ANSWER_LIMIT:?}")))) {
             Ok(positions) => {
                 self.show(StoreHealth::Up);
+                self.me.worked();
                 let _ = self.args.aggregator.send(AggregatorMsg::Compare(positions));
             }
             Err(error) => self.show(StoreHealth::Away(error.to_string())),

@@ -5,6 +5,10 @@ use prometheus::{
     Registry, exponential_buckets,
 };
 
+mod flow;
+
+pub use flow::{FlowCounts, Work};
+
 use crate::domain::Cents;
 use crate::ports::{DeltaContent, LogStatus, PoisonReason};
 
@@ -14,6 +18,8 @@ pub struct Telemetry {
     batch_orders: HistogramVec,
     commit_seconds: HistogramVec,
     orders_created: IntCounterVec,
+    /// `orders_created` of all drinks and stores, for those who look at the tree; `/metrics` has the parts.
+    stored: IntCounterVec,
     order_value: CounterVec,
     logs: LogVecs,
     cache_writes: IntCounterVec,
@@ -34,6 +40,7 @@ pub struct BatchMetrics {
     /// Seconds from handing a batch to the store to its answer.
     pub commit_seconds: Histogram,
     orders_created: IntCounterVec,
+    stored: IntCounter,
     order_value: CounterVec,
 }
 
@@ -175,6 +182,7 @@ impl Telemetry {
                 "Time the store takes for a batch",
                 seconds()?,
             )?,
+            stored: IntCounterVec::new(Opts::new("stored", "Orders stored"), &["version"])?,
             orders_created: counters("orders_created_total", "Orders stored", &["drink", "store", "version"])?,
             order_value: value,
             logs: LogVecs::register(registry)?,
@@ -212,6 +220,7 @@ impl Telemetry {
             batch_orders: self.batch_orders.with_label_values(&[version]),
             commit_seconds: self.commit_seconds.with_label_values(&[version]),
             orders_created: self.orders_created.clone(),
+            stored: self.stored.with_label_values(&[version]),
             order_value: self.order_value.clone(),
         }
     }
@@ -381,6 +390,7 @@ impl BatchMetrics {
     /// Counts what a commit inserted.
     pub fn count_created(&self, content: &DeltaContent) {
         for cell in &content.cells {
+            self.stored.inc_by(cell.orders);
             self.orders_created
                 .with_label_values(&[&cell.drink, &cell.store, self.version])
                 .inc_by(cell.orders);

@@ -6,18 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Cents, Instant, Item, StoredOrder};
 use crate::ports::{
-    CACHED_HOURS, CachedMetrics, Delta, DeltaContent, RECENT_ORDERS, ShardId, Snapshot, TOP_DRINKS_DAYS,
+    CACHED_HOURS, CachedMetrics, Delta, DeltaContent, Horizon, RECENT_ORDERS, SHOWN_MINUTES, ShardId, Snapshot,
 };
+use crate::sales::{CellSales, HourSales, PastMinutes, SHOWN_HOURS};
 
 /// How many of the most popular drinks are named.
 const TOP_DRINKS: usize = 5;
 
+/// How many orders, and what they paid together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sold {
+    orders: u64,
+    amount: Cents,
+}
+
 /// The orders of one hour.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Hour {
-    orders: u64,
-    amount: Cents,
+    all: Sold,
     drinks: BTreeMap<Item, u64>,
+    /// Of each store and drink.
+    cells: BTreeMap<(Item, Item), Sold>,
 }
 
 /// Everything that dashboards show, as of a position in every shard.
@@ -25,9 +34,11 @@ struct Hour {
 pub struct View {
     positions: BTreeMap<ShardId, i64>,
     stored_total: u64,
-    /// Hours from `from_hour` on.
+    /// Hours from the horizon on.
     hours: BTreeMap<i64, Hour>,
-    from_hour: i64,
+    /// Minutes from the horizon on.
+    minutes: BTreeMap<i64, Sold>,
+    horizon: Horizon,
     /// Drinks of all `hours` together.
     drinks: BTreeMap<Item, u64>,
     recent: Vec<StoredOrder>,
@@ -49,7 +60,7 @@ pub enum Applied {
 pub struct Dashboard {
     /// The present UTC hour; none where it has no orders.
     pub current_hour: Option<CurrentHour>,
-    /// The most popular drinks of the last [`TOP_DRINKS_DAYS`] days.
+    /// The most popular drinks of the last [`crate::ports::TOP_DRINKS_DAYS`] days.
     pub top5_drinks: Vec<Item>,
     /// The last stored orders, newest first.
     pub recent_orders: Vec<StoredOrder>,
@@ -86,24 +97,22 @@ pub struct HourMetrics {
 }
 
 impl View {
-    /// The first hour that a view made at `now` needs.
+    /// A view as of a snapshot that was read with this horizon.
     #[must_use]
-    pub fn first_hour(now: Instant) -> i64 {
-        now.hour() - TOP_DRINKS_DAYS * 24
-    }
-
-    /// A view as of a snapshot that was read from `from_hour` on.
-    #[must_use]
-    pub fn of_snapshot(snapshot: Snapshot, from_hour: i64) -> Self {
+    pub fn of_snapshot(snapshot: Snapshot, horizon: Horizon) -> Self {
         let mut view = Self {
             positions: snapshot.positions,
             stored_total: snapshot.stored_total,
             recent: snapshot.recent,
-            from_hour,
+            horizon,
             ..Self::default()
         };
         for cell in snapshot.hours {
-            view.count(cell.hour, &cell.drink, cell.orders, cell.amount);
+            let sold = Sold::of(cell.orders, cell.amount);
+            view.count_hour(cell.hour, &cell.store, &cell.drink, sold);
+        }
+        for cell in snapshot.minutes {
+            view.count_minute(cell.minute, Sold::of(cell.orders, cell.amount));
         }
         view
     }
@@ -130,10 +139,23 @@ impl View {
             .any(|(shard, seq)| self.positions.get(shard).copied().unwrap_or(0) < *seq)
     }
 
-    /// Forgets the hours that are too old to be shown at `now`.
+    /// Forgets the hours and minutes that are too old to be shown at `now`.
     pub fn advance(&mut self, now: Instant) {
-        self.from_hour = self.from_hour.max(Self::first_hour(now));
-        while let Some(oldest) = self.hours.first_entry().filter(|entry| *entry.key() < self.from_hour) {
+        let Horizon { hour, minute } = Horizon::at(now);
+        self.horizon.hour = self.horizon.hour.max(hour);
+        self.horizon.minute = self.horizon.minute.max(minute);
+        while self
+            .minutes
+            .first_key_value()
+            .is_some_and(|(minute, _)| *minute < self.horizon.minute)
+        {
+            self.minutes.pop_first();
+        }
+        while let Some(oldest) = self
+            .hours
+            .first_entry()
+            .filter(|entry| *entry.key() < self.horizon.hour)
+        {
             for (drink, orders) in oldest.remove().drinks {
                 if let Some(total) = self.drinks.get_mut(&drink) {
                     *total = total.saturating_sub(orders);
@@ -154,8 +176,8 @@ impl View {
         let current = self.hours.get(&now.hour()).map(|hour| CurrentHour {
             hour: now.hour().rem_euclid(24),
             top_drinks: top(&hour.drinks),
-            revenue: hour.amount,
-            order_count: hour.orders,
+            revenue: hour.all.amount,
+            order_count: hour.all.orders,
         });
         Dashboard {
             current_hour: current,
@@ -173,8 +195,8 @@ impl View {
         let hours = self.hours.range(cached).map(|(hour, orders)| HourMetrics {
             hour: *hour,
             top_drinks: top(&orders.drinks),
-            revenue: orders.amount,
-            order_count: orders.orders,
+            revenue: orders.all.amount,
+            order_count: orders.all.orders,
         });
         CachedMetrics {
             dashboard: self.dashboard(now),
@@ -182,10 +204,49 @@ impl View {
         }
     }
 
+    /// The hours that sales pages show at `now`.
+    #[must_use]
+    pub fn hour_sales(&self, now: Instant) -> Vec<HourSales> {
+        let shown = now.hour() - SHOWN_HOURS + 1..=now.hour();
+        let hours = self.hours.range(shown).map(|(hour, orders)| HourSales {
+            hour: Instant::of_minute(hour * 60),
+            order_count: orders.all.orders,
+            revenue: orders.all.amount,
+        });
+        hours.collect()
+    }
+
+    /// What each store sold of each drink in the present hour.
+    #[must_use]
+    pub fn cell_sales(&self, now: Instant) -> Vec<CellSales> {
+        let cells = self.hours.get(&now.hour()).map(|hour| &hour.cells);
+        let cells = cells.into_iter().flatten().map(|((store, drink), sold)| CellSales {
+            store: store.clone(),
+            drink: drink.clone(),
+            order_count: sold.orders,
+            revenue: sold.amount,
+        });
+        cells.collect()
+    }
+
+    /// The last hour minute by minute.
+    #[must_use]
+    pub fn past_minutes(&self, now: Instant) -> PastMinutes {
+        let first = now.minute() - SHOWN_MINUTES + 1;
+        let sold = |minute| self.minutes.get(&minute).copied().unwrap_or_default();
+        PastMinutes {
+            from: Instant::of_minute(first),
+            orders: (first..=now.minute()).map(|minute| sold(minute).orders).collect(),
+            revenue: (first..=now.minute()).map(|minute| sold(minute).amount).collect(),
+        }
+    }
+
     fn add(&mut self, content: &DeltaContent) {
         for cell in &content.cells {
             self.stored_total += cell.orders;
-            self.count(cell.minute.div_euclid(60), &cell.drink, cell.orders, cell.amount);
+            let sold = Sold::of(cell.orders, cell.amount);
+            self.count_hour(cell.minute.div_euclid(60), &cell.store, &cell.drink, sold);
+            self.count_minute(cell.minute, sold);
         }
         if !content.recent.is_empty() {
             self.recent.extend(content.recent.iter().cloned());
@@ -194,15 +255,36 @@ impl View {
         }
     }
 
-    fn count(&mut self, hour: i64, drink: &Item, orders: u64, amount: Cents) {
-        if hour < self.from_hour || orders == 0 {
+    fn count_hour(&mut self, hour: i64, store: &Item, drink: &Item, sold: Sold) {
+        if hour < self.horizon.hour || sold.orders == 0 {
             return;
         }
-        let cell = self.hours.entry(hour).or_default();
-        cell.orders += orders;
-        cell.amount += amount;
-        add_to(&mut cell.drinks, drink, orders);
-        add_to(&mut self.drinks, drink, orders);
+        let counted = self.hours.entry(hour).or_default();
+        counted.all.add(sold);
+        counted
+            .cells
+            .entry((store.clone(), drink.clone()))
+            .or_default()
+            .add(sold);
+        add_to(&mut counted.drinks, drink, sold.orders);
+        add_to(&mut self.drinks, drink, sold.orders);
+    }
+
+    fn count_minute(&mut self, minute: i64, sold: Sold) {
+        if minute >= self.horizon.minute && sold.orders > 0 {
+            self.minutes.entry(minute).or_default().add(sold);
+        }
+    }
+}
+
+impl Sold {
+    const fn of(orders: u64, amount: Cents) -> Self {
+        Self { orders, amount }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.orders += more.orders;
+        self.amount += more.amount;
     }
 }
 

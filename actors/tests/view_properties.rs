@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Cents, Instant, Item, Order};
-use coffee_rt_actors::ports::{Delta, DeltaContent, HourCell, Outcome, RECENT_ORDERS, ShardId, Snapshot};
+use coffee_rt_actors::ports::{
+    Delta, DeltaContent, Horizon, HourCell, MinuteCell, Outcome, RECENT_ORDERS, ShardId, Snapshot,
+};
+use coffee_rt_actors::sales::{CellSales, HourSales, PastMinutes};
 use coffee_rt_actors::view::{Applied, Dashboard, View};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -86,9 +89,10 @@ impl History {
             let order = Order {
                 message_id: Uuid::now_v7(),
                 drink: Item::from(format!("drink {}", shape.drink)),
-                store: Item::from("uptown"),
+                store: Item::from(if shape.cents % 2 == 0 { "uptown" } else { "central" }),
                 price: Cents(shape.cents),
                 at: Instant(NOW.0 - shape.hours_ago * HOUR_MICROS - shape.cents),
+                accepted_at: NOW,
             };
             orders.push(Arc::new(order.clone()));
             outcomes.push(if *repeated {
@@ -110,8 +114,9 @@ impl History {
     }
 
     /// Counted order by order, by nothing that the view uses.
-    fn snapshot(&self, from_hour: i64) -> Snapshot {
-        let counted = self.orders.iter().filter(|order| order.at.hour() >= from_hour);
+    fn snapshot(&self, horizon: Horizon) -> Snapshot {
+        let counted = self.orders.iter().filter(|order| order.at.hour() >= horizon.hour);
+        let minutes = self.orders.iter().filter(|order| order.at.minute() >= horizon.minute);
         let last = i64::try_from(self.orders.len()).unwrap();
         let numbered = (1..=last).rev().zip(self.orders.iter().rev()).take(RECENT_ORDERS);
         Snapshot {
@@ -126,13 +131,20 @@ impl History {
                     amount: order.price,
                 })
                 .collect(),
+            minutes: minutes
+                .map(|order| MinuteCell {
+                    minute: order.at.minute(),
+                    orders: 1,
+                    amount: order.price,
+                })
+                .collect(),
             recent: numbered.map(|(id, order)| order.stored_as(id)).collect(),
         }
     }
 
     fn view(&self, now: Instant) -> View {
-        let from_hour = View::first_hour(now);
-        View::of_snapshot(self.snapshot(from_hour), from_hour)
+        let horizon = Horizon::at(now);
+        View::of_snapshot(self.snapshot(horizon), horizon)
     }
 }
 
@@ -211,11 +223,23 @@ impl World {
     }
 
     /// What is shown of each of the last hours: the edges of the 30 days come into sight through the drinks.
-    fn shown(&self) -> Dashboard {
+    fn shown(&self) -> Shown {
         let mut view = self.view.clone();
         view.advance(self.now);
-        view.dashboard(self.now)
+        shown(&view, self.now)
     }
+}
+
+type Shown = (Dashboard, Vec<HourSales>, Vec<CellSales>, PastMinutes);
+
+/// Everything that people see of a view.
+fn shown(view: &View, now: Instant) -> Shown {
+    (
+        view.dashboard(now),
+        view.hour_sales(now),
+        view.cell_sales(now),
+        view.past_minutes(now),
+    )
 }
 
 proptest! {
@@ -234,12 +258,12 @@ proptest! {
         world.compare();
         prop_assert!(!world.view.is_behind(&world.history.positions));
         let recount = world.history.view(world.now);
-        prop_assert_eq!(world.shown(), recount.dashboard(world.now));
+        prop_assert_eq!(world.shown(), shown(&recount, world.now));
         // The same for every hour that is to come, until nothing is left to be shown.
         for later in [1, 24, 24 * 29, 24 * 30, 24 * 31] {
             let later = Instant(world.now.0 + later * HOUR_MICROS);
             world.view.advance(later);
-            prop_assert_eq!(world.view.dashboard(later), world.history.view(later).dashboard(later));
+            prop_assert_eq!(shown(&world.view, later), shown(&world.history.view(later), later));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Orders as they stand in logs, whatever the log is.
 
-use coffee_rt_actors::domain::{Menu, Order, OrderError};
+use coffee_rt_actors::domain::{Instant, Menu, Order, OrderError};
 use coffee_rt_actors::ports::PoisonReason;
 use uuid::Uuid;
 
@@ -11,16 +11,21 @@ pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 /// order's instead.
 pub const RECORD_FIELD: &str = "order";
 
-/// Reads an order out of a log; `minted` is its `message_id` where its producer gave none.
+/// Reads an order out of a log, which took it at `accepted_at`; `minted` is its `message_id` where its producer gave none.
 ///
 /// # Errors
 /// Why it is none, and in words.
-pub(crate) fn read(record: &[u8], minted: Uuid, menu: &Menu) -> Result<Order, (PoisonReason, String)> {
+pub(crate) fn read(
+    record: &[u8],
+    minted: Uuid,
+    accepted_at: Instant,
+    menu: &Menu,
+) -> Result<Order, (PoisonReason, String)> {
     if record.len() > MAX_RECORD_BYTES {
         let detail = format!("it is larger than {MAX_RECORD_BYTES} bytes");
         return Err((PoisonReason::Unreadable, detail));
     }
-    Order::from_record(record, minted, menu).map_err(|error| (reason(&error), error.to_string()))
+    Order::from_record(record, minted, accepted_at, menu).map_err(|error| (reason(&error), error.to_string()))
 }
 
 const fn reason(error: &OrderError) -> PoisonReason {

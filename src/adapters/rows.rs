@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use coffee_rt_actors::domain::{Cents, Instant, OrderBatch, Position, StoredOrder};
-use coffee_rt_actors::ports::{Claim, HourCell, ShardId, Snapshot, StoreError};
+use coffee_rt_actors::ports::{Claim, HourCell, MinuteCell, ShardId, Snapshot, StoreError};
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Names};
@@ -89,6 +89,8 @@ pub(crate) fn cells<'a>(payloads: impl Iterator<Item = &'a Payload>) -> BTreeMap
 
 /// `hour, store, drink, orders, cents` of a snapshot.
 pub(crate) type HourRow = (i64, String, String, i64, i64);
+/// `minute, orders, cents` of a snapshot.
+pub(crate) type MinuteRow = (i64, i64, i64);
 /// `id, drink, store, cents, microseconds` of a snapshot.
 pub(crate) type RecentRow = (i64, String, String, i64, i64);
 
@@ -97,6 +99,7 @@ pub(crate) struct SnapshotRows {
     pub(crate) positions: BTreeMap<ShardId, i64>,
     pub(crate) total: i64,
     pub(crate) hours: Vec<HourRow>,
+    pub(crate) minutes: Vec<MinuteRow>,
     pub(crate) recent: Vec<RecentRow>,
 }
 
@@ -107,6 +110,7 @@ impl From<SnapshotRows> for Snapshot {
             positions: rows.positions,
             stored_total: count(rows.total),
             hours: rows.hours.into_iter().map(|row| hour_cell(row, &mut names)).collect(),
+            minutes: rows.minutes.into_iter().map(minute_cell).collect(),
             recent: rows
                 .recent
                 .into_iter()
@@ -121,6 +125,14 @@ fn hour_cell((hour, store, drink, orders, cents): HourRow, names: &mut Names) ->
         hour,
         store: names.item(&store),
         drink: names.item(&drink),
+        orders: count(orders),
+        amount: Cents(cents),
+    }
+}
+
+fn minute_cell((minute, orders, cents): MinuteRow) -> MinuteCell {
+    MinuteCell {
+        minute,
         orders: count(orders),
         amount: Cents(cents),
     }

@@ -1,44 +1,75 @@
-//! `GET /api/actors`, `POST /api/actors/{path}/kill` and `WS /ws/actors`.
+//! `GET /api/actors`, `GET /api/events`, `POST /api/actors/{path}/kill` and `WS /ws/actors`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf;
 use coffee_rt_actors::board::Frame;
-use coffee_rt_actors::supervision::{DEFAULT_STALL_MS, Fault, FaultError, MAX_STALL_MS, Tree};
+use coffee_rt_actors::supervision::{DEFAULT_STALL_MS, Fault, FaultError, MAX_STALL_MS};
 use futures_util::Stream;
-use parking_lot::Mutex;
+use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderValue, StatusCode, header};
+use warp::http::StatusCode;
 use warp::path::Tail;
 use warp::reply::Response;
 use warp::{Filter, path};
 
-use super::app::{App, FaultAccess};
+use super::app::App;
 use super::body;
+use super::feed::Feed;
+use super::operator::{Caller, caller};
+use super::picture::Picture;
 use super::problem::Problem;
 use super::recover::{READ, only};
-use super::socket::{self, Frames};
+use super::socket;
 
 /// The tree is sent at least this often: its rates and uptimes change.
-const REFRESH: Duration = Duration::from_secs(1);
+const REFRESH: Duration = Duration::from_millis(250);
 /// The least time between two pictures of the tree.
 const MIN_INTERVAL: Duration = Duration::from_millis(50);
+/// The most events in one answer.
+const MAX_EVENTS: usize = 1_000;
 
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    let (read, faults) = (app.clone(), app.clone());
-    let pictures = Arc::new(Pictures {
-        tree: app.tree.clone(),
-        last: Mutex::new(None),
+    let (read, shown, told) = (app.clone(), app.clone(), app.clone());
+    let feed = Feed::new(app.tree.subscribe(), MIN_INTERVAL, REFRESH, move || {
+        serde_json::to_vec(&Picture::of(&shown)).ok().map(Frame::from)
     });
     let list = path!("api" / "actors")
         .and(only(READ))
-        .map(move || super::json(&json!({"actors": read.tree.snapshot()})));
-    let kill = path("api")
+        .map(move || super::json(&Picture::of(&read)));
+    let events = path!("api" / "events")
+        .and(only(READ))
+        .and(warp::query::<EventsQuery>())
+        .map(move |query: EventsQuery| {
+            let (events, newest_seq) = told.tree.events_after(query.after, query.limit.min(MAX_EVENTS));
+            super::json(&json!({"events": events, "newest_seq": newest_seq}))
+        });
+    let socket = path!("ws" / "actors").and(socket::upgrade(app.clone(), move || feed.subscribe()));
+    list.or(events).unify().or(kill(app)).unify().or(socket).unify().boxed()
+}
+
+/// Which events are asked for.
+#[derive(Deserialize)]
+#[serde(default)]
+struct EventsQuery {
+    after: u64,
+    limit: usize,
+}
+
+impl Default for EventsQuery {
+    fn default() -> Self {
+        Self {
+            after: 0,
+            limit: MAX_EVENTS,
+        }
+    }
+}
+
+fn kill(app: Arc<App>) -> BoxedFilter<(Response,)> {
+    path("api")
         .and(path("actors"))
         .and(path::tail())
         .and_then(|tail: Tail| async move {
@@ -48,47 +79,16 @@ pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
             }
         })
         .and(only("POST"))
-        .and(warp::header::optional::<String>("authorization"))
-        .and(warp::header::optional::<String>("origin"))
-        .and(warp::header::optional::<String>("host"))
+        .and(caller())
         .and(warp::body::stream())
-        .then(
-            move |actor: String, authorization: Option<String>, origin, host, body| {
-                let app = faults.clone();
-                async move {
-                    let caller = Caller {
-                        authorization,
-                        origin,
-                        host,
-                    };
-                    inject(&app, &actor, &caller, body)
-                        .await
-                        .unwrap_or_else(Problem::into_response)
-                }
-            },
-        );
-    let socket = path!("ws" / "actors").and(socket::upgrade(app, move || TreeFrames::of(&pictures)));
-    list.or(kill).unify().or(socket).unify().boxed()
-}
-
-/// Who asks for a fault.
-struct Caller {
-    authorization: Option<String>,
-    origin: Option<String>,
-    host: Option<String>,
-}
-
-impl Caller {
-    /// A page of another site in the operator's browser reaches loopback too; the browser names the site in `Origin`.
-    fn is_no_foreign_page(&self) -> Result<(), Problem> {
-        let Some(origin) = &self.origin else { return Ok(()) };
-        let site = origin.split_once("://").map(|(_, site)| site);
-        if site.is_some() && site == self.host.as_deref() {
-            return Ok(());
-        }
-        let detail = format!("a page of {origin} must not inject faults here");
-        Err(Problem::new(StatusCode::FORBIDDEN, "foreign-origin", detail))
-    }
+        .then(move |actor: String, caller: Caller, body| {
+            let app = app.clone();
+            async move {
+                let injected = inject(&app, &actor, &caller, body).await;
+                injected.unwrap_or_else(Problem::into_response)
+            }
+        })
+        .boxed()
 }
 
 async fn inject<B: Buf>(
@@ -98,8 +98,7 @@ async fn inject<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Response, Problem> {
     let body = body::read(body, app.body_limits).await?;
-    caller.is_no_foreign_page()?;
-    authorize(&app.fault_access, caller.authorization.as_deref())?;
+    caller.is_operator(app)?;
     let fault = read_fault(&body)?;
     app.tree.inject(actor, fault).map_err(|error| match error {
         FaultError::UnknownPath(_) => Problem::new(StatusCode::NOT_FOUND, "unknown-actor", error.to_string()),
@@ -109,27 +108,6 @@ async fn inject<B: Buf>(
     let mut response = super::json(&json!({"path": actor, "injected": fault}));
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)
-}
-
-fn authorize(access: &FaultAccess, authorization: Option<&str>) -> Result<(), Problem> {
-    match access {
-        FaultAccess::Open => Ok(()),
-        FaultAccess::Off => {
-            let detail = "fault injection is off: this node listens beyond loopback and has no COFFEE_RT_ADMIN_TOKEN";
-            Err(Problem::new(StatusCode::FORBIDDEN, "faults-off", detail))
-        }
-        FaultAccess::Token(token) => {
-            let given = authorization.and_then(|value| value.split_once(' '));
-            let right = given
-                .is_some_and(|(scheme, given)| scheme.eq_ignore_ascii_case("bearer") && token.matches(given.trim()));
-            if right {
-                return Ok(());
-            }
-            let detail = "send COFFEE_RT_ADMIN_TOKEN as Authorization: Bearer …";
-            Err(Problem::new(StatusCode::UNAUTHORIZED, "wrong-token", detail)
-                .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
-        }
-    }
 }
 
 /// Reads `{"mode":"kill"|"panic"|"stall","millis":…}`; nothing said is a kill.
@@ -162,64 +140,5 @@ fn read_fault(body: &[u8]) -> Result<Fault, Problem> {
         // A misspelt field must not kill.
         None => Err(Problem::invalid_field("mode", "is missing")),
         Some(_) => Err(Problem::invalid_field("mode", "must be kill, panic or stall")),
-    }
-}
-
-/// Pictures of the tree, made once for all sockets.
-struct Pictures {
-    tree: Arc<Tree>,
-    last: Mutex<Option<(Instant, u64, Frame)>>,
-}
-
-impl Pictures {
-    /// The picture of this version of the tree, or a later one; at most [`MIN_INTERVAL`] old.
-    fn of(&self, version: u64) -> Frame {
-        let mut last = self.last.lock();
-        if let Some((made, of, frame)) = &*last
-            && *of >= version
-            && made.elapsed() < MIN_INTERVAL
-        {
-            return frame.clone();
-        }
-        let frame = Frame::from(json!({"actors": self.tree.snapshot()}).to_string());
-        *last = Some((Instant::now(), version, frame.clone()));
-        frame
-    }
-}
-
-/// A socket's view of the tree: a picture at once, then at each change and each second.
-struct TreeFrames {
-    pictures: Arc<Pictures>,
-    versions: watch::Receiver<u64>,
-    /// When a picture was sent, and of which version.
-    sent: Option<(Instant, u64)>,
-}
-
-impl TreeFrames {
-    fn of(pictures: &Arc<Pictures>) -> Self {
-        Self {
-            pictures: pictures.clone(),
-            versions: pictures.tree.subscribe(),
-            sent: None,
-        }
-    }
-}
-
-impl Frames for TreeFrames {
-    async fn next(&mut self) -> Frame {
-        if let Some((at, sent)) = self.sent {
-            let changed = async {
-                // Compared with what was sent, so that a wait that is cancelled forgets no change.
-                let _ = self.versions.wait_for(|version| *version != sent).await;
-                sleep_until(at + MIN_INTERVAL).await;
-            };
-            tokio::select! {
-                () = changed => {}
-                () = sleep_until(at + REFRESH) => {}
-            }
-        }
-        let version = *self.versions.borrow_and_update();
-        self.sent = Some((Instant::now(), version));
-        self.pictures.of(version)
     }
 }

@@ -1,21 +1,25 @@
 //! What the handlers share.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use coffee_rt_actors::board::Board;
-use coffee_rt_actors::domain::Menu;
+use coffee_rt_actors::domain::{Instant, Menu};
 use coffee_rt_actors::log_watch::LogHealth;
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::store_watch::StoreHealth;
 use coffee_rt_actors::supervision::Tree;
+use coffee_rt_actors::telemetry::Telemetry;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use super::body::BodyLimits;
+use super::customers::Customers;
 use super::metrics::HttpMetrics;
 use crate::config::{Limits, Secret, Version};
 
@@ -62,6 +66,13 @@ pub struct App {
     /// One permit for each WebSocket.
     pub(super) sockets: Arc<Semaphore>,
     pub(super) metrics: HttpMetrics,
+    /// What the actors count.
+    pub(super) telemetry: Telemetry,
+    pub(super) started_at: Instant,
+    /// Where this node reaches itself.
+    pub(super) url: Url,
+    /// Simulated ones.
+    pub(super) customers: Arc<Customers>,
     /// Cancelled when the node stops: sockets say goodbye, connections finish their request.
     pub draining: CancellationToken,
     /// Connections and sockets that are open.
@@ -86,6 +97,10 @@ pub struct AppParts {
     pub menu: Menu,
     /// The limit of everything.
     pub limits: Limits,
+    /// What the actors count.
+    pub telemetry: Telemetry,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 impl App {
@@ -103,6 +118,8 @@ impl App {
             fault_access,
             menu,
             limits,
+            telemetry,
+            address,
         } = parts;
         Ok(Self {
             metrics: HttpMetrics::register(registry, tree.clone())?,
@@ -121,6 +138,10 @@ impl App {
             tree,
             health,
             fault_access,
+            telemetry,
+            started_at: Instant::now(),
+            url: own_url(address),
+            customers: Arc::default(),
         })
     }
 
@@ -131,4 +152,14 @@ impl App {
     pub(super) fn versions(&self) -> impl Iterator<Item = Version> {
         self.running.keys().copied()
     }
+}
+
+/// Where a node that listens there reaches itself.
+fn own_url(mut address: SocketAddr) -> Url {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    Url::parse(&format!("http://{address}")).expect("an address and a port make a URL")
 }

@@ -17,6 +17,7 @@ use warp::reply::Response;
 use warp::{Filter, path};
 
 use super::app::App;
+use super::page;
 use super::recover::{READ, only};
 use crate::config::Version;
 
@@ -87,6 +88,12 @@ impl HttpMetrics {
         })
     }
 
+    /// Orders of a version that were answered with this status.
+    pub(super) fn orders_answered(&self, version: Version, status: u16) -> u64 {
+        let labels = ["POST", version.order_path(), &status.to_string()];
+        self.requests.with_label_values(&labels).get()
+    }
+
     /// Counts an answered request.
     pub(super) fn count(&self, labels: Labels, status: StatusCode, took: Duration) {
         let Labels { method, endpoint } = labels;
@@ -154,14 +161,20 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 fn endpoint_label(path: &str) -> &'static str {
-    const ENDPOINTS: [&str; 10] = [
+    const ENDPOINTS: [&str; 16] = [
         Version::V1.order_path(),
         Version::V2.order_path(),
         Version::V3.order_path(),
         "/api/dashboard",
         "/api/actors",
+        "/api/events",
+        "/api/sales",
+        "/api/history",
+        "/api/node",
+        "/api/customers",
         "/ws/dashboard",
         "/ws/actors",
+        "/ws/sales",
         "/livez",
         "/readyz",
         "/metrics",
@@ -169,6 +182,7 @@ fn endpoint_label(path: &str) -> &'static str {
     match ENDPOINTS.into_iter().find(|endpoint| *endpoint == path) {
         Some(endpoint) => endpoint,
         None if path.starts_with("/api/actors/") => "/api/actors/{path}/kill",
+        None if page::is_of_page(path) => "/",
         None => "other",
     }
 }

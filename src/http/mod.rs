@@ -3,12 +3,19 @@
 mod actors;
 mod app;
 mod body;
+mod customers;
 mod dashboard;
+mod feed;
 mod health;
 mod metrics;
+mod node;
+mod operator;
 mod order;
+mod page;
+mod picture;
 mod problem;
 mod recover;
+mod sales;
 mod server;
 mod socket;
 
@@ -30,7 +37,15 @@ fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .unify()
         .or(actors::routes(app.clone()))
         .unify()
+        .or(sales::routes(app.clone()))
+        .unify()
+        .or(customers::routes(app.clone()))
+        .unify()
+        .or(node::route(app.clone()))
+        .unify()
         .or(metrics::route(app.clone()))
+        .unify()
+        .or(page::route())
         .unify()
         .recover(recover::recover)
         .map(Reply::into_response)

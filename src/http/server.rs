@@ -134,7 +134,10 @@ impl Worker for Acceptor {
             () = self.args.app.draining.cancelled() => return Ok(()),
         };
         match accepted {
-            Ok(Ok((stream, _))) => self.take(stream),
+            Ok(Ok((stream, _))) => {
+                self.take(stream);
+                self.me.worked();
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

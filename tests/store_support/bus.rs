@@ -1,6 +1,6 @@
 //! Deltas to send over a bus, and to hear from one.
 
-use coffee_rt_actors::domain::{Cents, Item};
+use coffee_rt_actors::domain::{Cents, Instant, Item};
 use coffee_rt_actors::ports::{Delta, DeltaCell, DeltaContent, DeltaStream, ShardId, StoreError};
 
 use super::{DEADLINE, orders};
@@ -21,6 +21,7 @@ pub fn delta(seq: i64, cells: usize) -> Delta {
         content: Some(DeltaContent {
             cells: (0..cells).map(cell).collect(),
             recent,
+            accepted_at: Some(Instant(seq)),
         }),
     }
 }

@@ -213,6 +213,7 @@ pub fn order(id: Uuid, drink: &str, store: &str, cents: i64, at_us: i64) -> Orde
         store: Item::from(store),
         price: Cents(cents),
         at: Instant(at_us),
+        accepted_at: Instant(at_us),
     }
 }
 
@@ -226,6 +227,7 @@ pub fn orders(count: usize) -> Vec<Order> {
         store: pick(&menu.stores, n / 3),
         price: Cents(i64::try_from(n % 997).unwrap() + 1),
         at: Instant(NINE + i64::try_from(n).unwrap() * 7_000_003),
+        accepted_at: Instant(NINE + 60_000_000),
     };
     (0..count).map(one).collect()
 }

@@ -36,6 +36,18 @@ impl Instant {
         Self(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
     }
 
+    /// A time of a clock that counts milliseconds since 1970; never before that.
+    #[must_use]
+    pub fn of_millis(millis: i64) -> Self {
+        Self(millis.max(0).saturating_mul(1_000))
+    }
+
+    /// The beginning of a minute, in whole UTC minutes since 1970.
+    #[must_use]
+    pub fn of_minute(minute: i64) -> Self {
+        Self(minute.saturating_mul(60_000_000))
+    }
+
     /// Reads ISO 8601; without an offset the time is UTC.
     ///
     /// # Errors
@@ -67,6 +79,12 @@ impl Instant {
             return Err(InstantError::TooFarAhead);
         }
         Ok(self)
+    }
+
+    /// Whole seconds since 1970.
+    #[must_use]
+    pub fn second(self) -> i64 {
+        self.0.div_euclid(1_000_000)
     }
 
     /// Whole UTC minutes since 1970.

@@ -21,6 +21,8 @@ pub struct Order {
     pub price: Cents,
     /// When the customer ordered.
     pub at: Instant,
+    /// When a node took it, or, where it was read out of a log, when it came there. Not stored: it tells how fresh a dashboard is.
+    pub accepted_at: Instant,
 }
 
 /// An order as the store holds it and dashboards show it.
@@ -80,15 +82,16 @@ impl Order {
     /// [`OrderError::Malformed`] where the body is not JSON, else [`OrderError::Invalid`] with every bad field.
     pub fn from_json(body: &[u8], message_id: Uuid, menu: &Menu, now: Instant) -> Result<Self, OrderError> {
         let body = read_body(body)?;
-        body.check(message_id, menu, |at| at.not_far_ahead_of(now))
+        body.check(message_id, menu, now, |at| at.not_far_ahead_of(now))
     }
 
     /// Reads an order out of a log, as [`Self::to_record`] or another producer wrote it. Where that gave no `message_id`,
-    /// it is `minted`. The clock is not asked: what was acknowledged once must not become wrong by waiting.
+    /// it is `minted`. The clock is not asked: what was acknowledged once must not become wrong by waiting; `accepted_at` is
+    /// when the log took it.
     ///
     /// # Errors
     /// As [`Self::from_json`].
-    pub fn from_record(record: &[u8], minted: Uuid, menu: &Menu) -> Result<Self, OrderError> {
+    pub fn from_record(record: &[u8], minted: Uuid, accepted_at: Instant, menu: &Menu) -> Result<Self, OrderError> {
         let body = read_body(record)?;
         let message_id = match body.message_id {
             None => minted,
@@ -97,7 +100,7 @@ impl Order {
                 message_id.ok_or_else(|| refuse("message_id", "must be a UUID"))?
             }
         };
-        body.check(message_id, menu, Ok)
+        body.check(message_id, menu, accepted_at, Ok)
     }
 
     /// The order as it stands in a log: the JSON of a request, with its `message_id`.
@@ -148,6 +151,7 @@ impl Body<'_> {
         &self,
         message_id: Uuid,
         menu: &Menu,
+        accepted_at: Instant,
         check_time: impl FnOnce(Instant) -> Result<Instant, InstantError>,
     ) -> Result<Order, OrderError> {
         let mut errors = Vec::new();
@@ -165,6 +169,7 @@ impl Body<'_> {
                 store,
                 price,
                 at,
+                accepted_at,
             }),
             _ => Err(OrderError::Invalid(errors)),
         }
@@ -279,12 +284,15 @@ mod tests {
         order.message_id = Uuid::from_u128(7);
         order.at = Instant(NOON.0 + 86_400_000_000);
         let record = order.to_record();
-        assert_eq!(Order::from_record(&record, Uuid::nil(), &Menu::default()), Ok(order));
+        assert_eq!(
+            Order::from_record(&record, Uuid::nil(), NOON, &Menu::default()),
+            Ok(order)
+        );
     }
 
     #[test]
     fn records_of_other_producers_get_a_minted_id_and_are_checked() {
-        let from = |record: &str| Order::from_record(record.as_bytes(), Uuid::from_u128(9), &Menu::default());
+        let from = |record: &str| Order::from_record(record.as_bytes(), Uuid::from_u128(9), NOON, &Menu::default());
         let plain = r#"{"drink":"latte","store":"uptown","price":"4.50","timestamp":"2026-11-22T09:00:00"}"#;
         assert_eq!(from(plain).unwrap().message_id, Uuid::from_u128(9));
         for (record, want) in [

@@ -7,16 +7,39 @@ use std::time::Duration;
 use ractor::{ActorRef, ActorStatus, MessagingErr};
 use tokio::sync::watch;
 
+use super::journal::{FirstWork, Journal};
 use super::worker::Envelope;
 
 /// Counters of one generation of an actor, read by the tree without a message to the actor.
-#[derive(Debug, Default)]
-pub struct Gauge {
+pub(super) struct Gauge {
     sent: AtomicU64,
     handled: AtomicU64,
+    first_work: FirstWork,
+    journal: Arc<Journal>,
+    path: Arc<str>,
 }
 
 impl Gauge {
+    pub(super) fn new(journal: Arc<Journal>, path: Arc<str>) -> Self {
+        Self {
+            sent: AtomicU64::new(0),
+            handled: AtomicU64::new(0),
+            first_work: FirstWork::default(),
+            journal,
+            path,
+        }
+    }
+
+    fn worked(&self) {
+        if self.first_work.note() {
+            self.journal.worked(&self.path, &self.first_work);
+        }
+    }
+
+    pub(super) fn first_work(&self) -> &FirstWork {
+        &self.first_work
+    }
+
     pub(super) fn count_sent(&self) {
         self.sent.fetch_add(1, Ordering::Relaxed);
     }
@@ -26,14 +49,12 @@ impl Gauge {
     }
 
     /// Messages handled by this generation.
-    #[must_use]
-    pub fn handled(&self) -> u64 {
+    pub(super) fn handled(&self) -> u64 {
         self.handled.load(Ordering::Relaxed)
     }
 
     /// Messages sent and not yet handled.
-    #[must_use]
-    pub fn mailbox(&self) -> u64 {
+    pub(super) fn mailbox(&self) -> u64 {
         self.sent.load(Ordering::Relaxed).saturating_sub(self.handled())
     }
 }
@@ -79,6 +100,11 @@ impl<M: Send + 'static> Address<M> {
             tokio::time::sleep(pause).await;
             let _ = me.send(message);
         });
+    }
+
+    /// Tells that this generation has done what it is there for. The first time, that is an event of the tree; cheap.
+    pub fn worked(&self) {
+        self.gauge.worked();
     }
 
     fn accepts(&self) -> bool {

@@ -46,6 +46,11 @@ impl Place {
         }
     }
 
+    /// The counters of a new generation.
+    fn gauge(&self) -> Arc<Gauge> {
+        Arc::new(Gauge::new(self.tree.journal(), self.path.clone()))
+    }
+
     /// Shows in the tree that a child lives here.
     fn started(&self, control: Control, gauge: Arc<Gauge>, supervisor: Option<ActorRef<SupervisorMsg>>) -> Running {
         let running = Running {
@@ -177,7 +182,7 @@ impl ChildSpec {
     pub fn worker<W: Worker>(name: impl Into<String>, args: W::Args, slot: Slot<W::Msg>) -> Self {
         let vacated = slot.clone();
         let launch = move |place: Place, supervisor: ActorCell| -> Launching {
-            let (args, slot, gauge) = (args.clone(), slot.clone(), Arc::new(Gauge::default()));
+            let (args, slot, gauge) = (args.clone(), slot.clone(), place.gauge());
             Box::pin(async move {
                 let (host, ended) = Host::<W>::new();
                 let (actor, _) = Actor::spawn_linked(None, host, (args, gauge.clone()), supervisor).await?;
@@ -250,7 +255,7 @@ impl ChildSpec {
 }
 
 pub(super) async fn launch_supervisor(place: Place, team: Arc<Team>, parent: ActorCell) -> Result<Running, SpawnErr> {
-    let gauge = Arc::new(Gauge::default());
+    let gauge = place.gauge();
     let args = SupervisorArgs {
         place: place.clone(),
         team,

@@ -1,5 +1,6 @@
 //! Faults that an operator injects into one actor.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,16 @@ pub enum FaultError {
     /// The actor is dead at the moment and is being restarted.
     #[error("{0} is not running at the moment")]
     NotRunning(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill => f.write_str("kill"),
+            Self::Panic => f.write_str("panic"),
+            Self::Stall(millis) => write!(f, "stall of {millis} ms"),
+        }
+    }
 }
 
 impl Fault {

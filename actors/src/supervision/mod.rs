@@ -14,15 +14,17 @@ mod child;
 mod ended;
 mod fault;
 mod guardian;
+mod journal;
 mod policy;
 mod supervisor;
 mod tree;
 mod worker;
 
-pub use address::{Address, Gauge, Slot};
+pub use address::{Address, Slot};
 pub use child::{ChildSpec, CrewSpec, SupervisorSpec};
 pub use fault::{DEFAULT_STALL_MS, Fault, FaultError, MAX_STALL_MS};
 pub use guardian::{DRAIN_LIMIT_MS, run_guarded};
+pub use journal::{EventKind, KEPT_EVENTS, TreeEvent};
 pub use policy::{Meltdown, RestartPolicy, Strategy};
 pub use tree::{ActorStatus, Load, LoadProbe, NodeKind, NodeState, Tree};
 pub use worker::{Failure, Worker};

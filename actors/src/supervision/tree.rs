@@ -13,6 +13,7 @@ use tokio::time::Instant as Deadline;
 use super::address::Gauge;
 use super::ended::Ended;
 use super::fault::{Fault, FaultError};
+use super::journal::{EventKind, Journal, TreeEvent};
 use super::policy::Strategy;
 
 /// Rates are averaged over at least this time.
@@ -110,7 +111,8 @@ struct Node {
     state: NodeState,
     generation: u64,
     since: Instant,
-    gauge: Arc<Gauge>,
+    /// Of the present generation; none before the first.
+    gauge: Option<Arc<Gauge>>,
     handled_before: u64,
     rate: Rate,
     last_failure: Option<String>,
@@ -127,6 +129,7 @@ struct Rate {
 pub struct Tree {
     nodes: Mutex<BTreeMap<Arc<str>, Node>>,
     version: watch::Sender<u64>,
+    journal: Arc<Journal>,
 }
 
 impl Default for Tree {
@@ -134,6 +137,7 @@ impl Default for Tree {
         Self {
             nodes: Mutex::default(),
             version: watch::Sender::new(0),
+            journal: Arc::default(),
         }
     }
 }
@@ -155,6 +159,23 @@ impl Tree {
         rows.into_iter().map(|(_, status)| status).collect()
     }
 
+    /// Events after the one of that number, oldest first, at most `limit`; and the number of the newest. Those before the
+    /// last [`KEPT_EVENTS`](super::KEPT_EVENTS) are forgotten.
+    #[must_use]
+    pub fn events_after(&self, seq: u64, limit: usize) -> (Vec<TreeEvent>, u64) {
+        self.journal.after(seq, limit)
+    }
+
+    /// The last events, oldest first.
+    #[must_use]
+    pub fn latest_events(&self, count: usize) -> Vec<TreeEvent> {
+        self.journal.latest(count)
+    }
+
+    pub(super) fn journal(&self) -> Arc<Journal> {
+        self.journal.clone()
+    }
+
     /// The state of one node.
     #[must_use]
     pub fn state(&self, path: &str) -> Option<NodeState> {
@@ -174,6 +195,9 @@ impl Tree {
             (Some(control), NodeState::Running) => control.clone(),
             _ => return Err(FaultError::NotRunning(path.to_owned())),
         };
+        let told = fault.to_string();
+        self.journal
+            .note(&path.into(), EventKind::Fault, node.generation, Some(&told));
         drop(nodes);
         if fault == Fault::Kill {
             control.cell.kill();
@@ -190,7 +214,7 @@ impl Tree {
             state: NodeState::Starting,
             generation: 0,
             since: Instant::now(),
-            gauge: Arc::default(),
+            gauge: None,
             handled_before: 0,
             rate: Rate {
                 at: Instant::now(),
@@ -208,9 +232,9 @@ impl Tree {
             node.state = NodeState::Running;
             node.generation += 1;
             node.since = Instant::now();
-            node.handled_before += node.gauge.handled();
-            node.gauge = gauge;
+            node.handled_before += node.gauge.replace(gauge.clone()).map_or(0, |gauge| gauge.handled());
             node.control = Some(control);
+            self.journal.started(&path.into(), node.generation, gauge.first_work());
             node.generation
         });
         generation.unwrap_or_default()
@@ -221,10 +245,12 @@ impl Tree {
         self.update(path, |node| {
             node.state = NodeState::Restarting;
             node.last_failure = Some(reason.to_owned());
+            self.note(path, EventKind::Failed, node);
         });
-        self.each_below(path, |node| {
+        self.each_below(path, |below, node| {
             node.state = NodeState::Restarting;
             node.last_failure = Some(format!("died with {path}"));
+            self.note(below, EventKind::Failed, node);
         });
     }
 
@@ -243,12 +269,16 @@ impl Tree {
 
     /// Notes that a node and what lives below it were ended on purpose.
     pub(super) fn stopped(&self, path: &str) {
-        let end = |node: &mut Node| {
+        let end = |path: &str, node: &mut Node| {
+            if node.state == NodeState::Stopped {
+                return;
+            }
             node.state = NodeState::Stopped;
             node.last_failure = Some("ended by its supervisor".to_owned());
+            self.note(path, EventKind::Stopped, node);
         };
         self.each_below(path, end);
-        self.update(path, end);
+        self.update(path, |node| end(path, node));
     }
 
     /// Takes children that are not there any more, and what was below them, out of the picture.
@@ -270,7 +300,7 @@ impl Tree {
         loop {
             // Nothing is taken out of the nodes: were this cancelled, whoever comes next must find the dying ones too.
             let mut dying = Vec::new();
-            self.each_below(path, |node| {
+            self.each_below(path, |_, node| {
                 dying.extend(node.control.clone().filter(|control| !control.ended.is_over()));
             });
             if dying.is_empty() {
@@ -288,13 +318,18 @@ impl Tree {
         }
     }
 
+    fn note(&self, path: &str, kind: EventKind, node: &Node) {
+        self.journal
+            .note(&path.into(), kind, node.generation, node.last_failure.as_deref());
+    }
+
     fn update<R>(&self, path: &str, change: impl FnOnce(&mut Node) -> R) -> Option<R> {
         let result = self.nodes.lock().get_mut(path).map(change);
         self.version.send_modify(|version| *version += 1);
         result
     }
 
-    fn each_below(&self, path: &str, mut change: impl FnMut(&mut Node)) {
+    fn each_below(&self, path: &str, mut change: impl FnMut(&str, &mut Node)) {
         let mut nodes = self.nodes.lock();
         let mut parents = vec![Arc::<str>::from(path)];
         while let Some(parent) = parents.pop() {
@@ -303,7 +338,7 @@ impl Tree {
                 .filter(|(_, n)| n.placement.parent.as_ref() == Some(&parent))
             {
                 parents.push(child.clone());
-                change(node);
+                change(child, node);
             }
         }
     }
@@ -311,7 +346,7 @@ impl Tree {
 
 impl Node {
     fn status(&mut self, path: &Arc<str>, now: Instant) -> (Vec<usize>, ActorStatus) {
-        let handled_total = self.handled_before + self.gauge.handled();
+        let handled_total = self.handled_before + self.gauge.as_ref().map_or(0, |gauge| gauge.handled());
         let span = now.duration_since(self.rate.at);
         if span >= RATE_SPAN {
             #[expect(clippy::cast_precision_loss, reason = "a rate for people to read")]
@@ -337,7 +372,11 @@ impl Node {
             } else {
                 0.0
             },
-            mailbox: if running { self.gauge.mailbox() } else { 0 },
+            mailbox: self
+                .gauge
+                .as_ref()
+                .filter(|_| running)
+                .map_or(0, |gauge| gauge.mailbox()),
             handled_total,
             handled_per_second: self.rate.per_second,
             in_flight: load.in_flight,

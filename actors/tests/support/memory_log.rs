@@ -13,7 +13,7 @@ use tokio::sync::{MutexGuard, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use self::stream::{Consumer, Stream};
-pub use self::stream::{DeadLetter, order_of};
+pub use self::stream::{DeadLetter, NOT_TOLD, order_of};
 use super::reach::Reach;
 
 /// How long a reading waits for new entries.

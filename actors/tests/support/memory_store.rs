@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use coffee_rt_actors::domain::{Advance, Cents, Item, Order, OrderBatch, Position, StoredOrder};
 use coffee_rt_actors::ports::{
-    AuditDifference, AuditReport, Claim, HourCell, OrderStore, Outcome, RECENT_ORDERS, Receipt, ShardId, ShardWriter,
-    Snapshot, StoreError,
+    AuditDifference, AuditReport, Claim, Horizon, HourCell, MinuteCell, OrderStore, Outcome, RECENT_ORDERS, Receipt,
+    ShardId, ShardWriter, Snapshot, StoreError,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -104,8 +104,8 @@ impl MemoryStore {
     }
 
     /// Everything, whatever [`Behaviour`] says.
-    pub fn peek(&self, from_hour: i64) -> Snapshot {
-        self.0.tables.lock().snapshot(from_hour)
+    pub fn peek(&self, horizon: Horizon) -> Snapshot {
+        self.0.tables.lock().snapshot(horizon)
     }
 }
 
@@ -189,11 +189,11 @@ impl Tables {
         Outcome::Stored { id }
     }
 
-    fn snapshot(&self, from_hour: i64) -> Snapshot {
+    fn snapshot(&self, horizon: Horizon) -> Snapshot {
         let mut hours: BTreeMap<(i64, Item, Item), (u64, Cents)> = BTreeMap::new();
         for ((_, minute, store, drink), (orders, amount)) in &self.rollups {
             let hour = minute.div_euclid(60);
-            if hour >= from_hour {
+            if hour >= horizon.hour {
                 let cell = hours.entry((hour, store.clone(), drink.clone())).or_default();
                 cell.0 += orders;
                 cell.1 += *amount;
@@ -209,10 +209,21 @@ impl Tables {
                 amount,
             });
         let newest = self.orders.iter().rev().take(RECENT_ORDERS);
+        let shown = self
+            .rollups
+            .iter()
+            .filter(|((_, minute, ..), _)| *minute >= horizon.minute);
         Snapshot {
             positions: self.positions(),
             stored_total: self.stored_total,
             hours: hours.collect(),
+            minutes: shown
+                .map(|((_, minute, ..), (orders, amount))| MinuteCell {
+                    minute: *minute,
+                    orders: *orders,
+                    amount: *amount,
+                })
+                .collect(),
             recent: newest
                 .map(|(id, order)| -> StoredOrder { order.stored_as(*id) })
                 .collect(),
@@ -337,9 +348,9 @@ impl OrderStore for MemoryStore {
         })
     }
 
-    async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {
+    async fn snapshot(&self, horizon: Horizon) -> Result<Snapshot, StoreError> {
         self.0
-            .reached(self.0.reach(|b| b.reads), |tables| tables.snapshot(from_hour))
+            .reached(self.0.reach(|b| b.reads), |tables| tables.snapshot(horizon))
     }
 
     async fn positions(&self) -> Result<BTreeMap<ShardId, i64>, StoreError> {

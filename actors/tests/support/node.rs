@@ -13,7 +13,7 @@ use coffee_rt_actors::domain::{Cents, Instant, Item, Order};
 use coffee_rt_actors::fan_out::{FanOut, FanOutArgs};
 use coffee_rt_actors::ingest::{Ingest, IngestArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
-use coffee_rt_actors::ports::{CachedMetrics, OrderStore, ShardWriter};
+use coffee_rt_actors::ports::{CachedMetrics, Horizon, OrderStore, ShardWriter};
 use coffee_rt_actors::store_watch::{StoreHealth, StoreWatch, StoreWatchArgs};
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy};
 use coffee_rt_actors::telemetry::Telemetry;
@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use super::eventually;
 use super::memory_cache::MemoryCache;
+use super::memory_log::NOT_TOLD;
 use super::memory_store::MemoryStore;
 use super::probe::{Grove, supervisor};
 
@@ -132,8 +133,8 @@ impl Shared {
 
     fn recount(&self) -> CachedMetrics {
         let now = Instant::now();
-        let from_hour = View::first_hour(now);
-        without_time(View::of_snapshot(self.store.peek(from_hour), from_hour).cached_metrics(now))
+        let horizon = Horizon::at(now);
+        without_time(View::of_snapshot(self.store.peek(horizon), horizon).cached_metrics(now))
     }
 }
 
@@ -210,5 +211,6 @@ pub fn new_order(random: &mut impl rand::Rng) -> Order {
         store,
         price: Cents(random.random_range(0..10_000)),
         at: Instant(Instant::now().0 - random.random_range(0..10_000_000_000)),
+        accepted_at: NOT_TOLD,
     }
 }

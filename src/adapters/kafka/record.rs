@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use coffee_rt_actors::domain::{Menu, Position};
+use coffee_rt_actors::domain::{Instant, Menu, Position};
 use coffee_rt_actors::ports::{EntryId, PoisonReason, PoisonRecord, Record};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
@@ -23,7 +23,10 @@ pub(super) fn record(message: &BorrowedMessage<'_>, menu: &Menu) -> Record {
     let millis = message.timestamp().to_millis().unwrap_or_default();
     let (key, value) = (message.key(), message.payload());
     let order = match value {
-        Some(value) => read(value, minted(millis, partition, offset), menu),
+        Some(value) => {
+            let minted = minted(millis, partition, offset);
+            read(value, minted, Instant::of_millis(millis), menu)
+        }
         None => Err((PoisonReason::Unreadable, "it has no value".to_owned())),
     };
     Record {

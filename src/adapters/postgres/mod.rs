@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use coffee_rt_actors::domain::Menu;
-use coffee_rt_actors::ports::{AuditReport, OrderStore, ShardId, ShardWriter, Snapshot, StoreError};
+use coffee_rt_actors::ports::{AuditReport, Horizon, OrderStore, ShardId, ShardWriter, Snapshot, StoreError};
 use parking_lot::RwLock;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
@@ -187,8 +187,8 @@ impl OrderStore for PostgresStore {
         writer::move_position(&self.core, source, partition, next_offset).await
     }
 
-    async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {
-        self.core.snapshot(from_hour).await
+    async fn snapshot(&self, horizon: Horizon) -> Result<Snapshot, StoreError> {
+        self.core.snapshot(horizon).await
     }
 
     async fn positions(&self) -> Result<BTreeMap<ShardId, i64>, StoreError> {

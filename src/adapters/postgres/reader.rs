@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use coffee_rt_actors::ports::{RECENT_ORDERS, ShardId, Snapshot, StoreError};
+use coffee_rt_actors::ports::{Horizon, RECENT_ORDERS, ShardId, Snapshot, StoreError};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use sqlx::{Connection, PgConnection};
@@ -34,6 +34,9 @@ const HOURS: &str = "SELECT c.hour, s.name, d.name, c.orders, c.cents
     JOIN coffee_rt.stores AS s ON s.id = c.store_id
     JOIN coffee_rt.drinks AS d ON d.id = c.drink_id
     ORDER BY 1, 2, 3";
+const MINUTES: &str = "SELECT r.minute::bigint, sum(r.orders)::bigint, sum(r.cents)::bigint
+    FROM coffee_rt.shards AS h JOIN coffee_rt.rollups AS r ON r.shard = h.id
+    WHERE r.minute >= $1 GROUP BY 1 ORDER BY 1";
 const RECENT: &str = "SELECT o.id, d.name, s.name, o.price_cents::bigint, o.ordered_us
     FROM (SELECT * FROM coffee_rt.order_rows ORDER BY id DESC LIMIT $1) AS o
     JOIN coffee_rt.stores AS s ON s.id = o.store_id
@@ -66,8 +69,8 @@ impl Core {
             .await
     }
 
-    pub(super) async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {
-        self.read("snapshot", move |conn| Box::pin(snapshot(conn, from_hour)))
+    pub(super) async fn snapshot(&self, horizon: Horizon) -> Result<Snapshot, StoreError> {
+        self.read("snapshot", move |conn| Box::pin(snapshot(conn, horizon)))
             .await
     }
 
@@ -124,14 +127,15 @@ async fn log_positions(conn: &mut PgConnection, source: &str) -> Result<BTreeMap
     Ok(rows.into_iter().collect())
 }
 
-async fn snapshot(conn: &mut PgConnection, from_hour: i64) -> Result<Snapshot, sqlx::Error> {
+async fn snapshot(conn: &mut PgConnection, horizon: Horizon) -> Result<Snapshot, sqlx::Error> {
     let mut tx = conn.begin_with(BEGIN_SNAPSHOT).await?;
     let positions = positions(&mut tx).await?;
     let total = sqlx::query_scalar(STORED_TOTAL).fetch_one(&mut *tx).await?;
     let hours = sqlx::query_as(HOURS)
-        .bind(from_hour.saturating_mul(60))
+        .bind(horizon.hour.saturating_mul(60))
         .fetch_all(&mut *tx)
         .await?;
+    let minutes = sqlx::query_as(MINUTES).bind(horizon.minute).fetch_all(&mut *tx).await?;
     let recent = sqlx::query_as(RECENT)
         .bind(RECENT_ORDERS as i64)
         .fetch_all(&mut *tx)
@@ -141,6 +145,7 @@ async fn snapshot(conn: &mut PgConnection, from_hour: i64) -> Result<Snapshot, s
         positions,
         total,
         hours,
+        minutes,
         recent,
     }
     .into())

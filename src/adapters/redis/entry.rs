@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use coffee_rt_actors::domain::{Menu, Order};
+use coffee_rt_actors::domain::{Instant, Menu, Order};
 use coffee_rt_actors::ports::{Entry, EntryId, LogError, Poison, PoisonReason};
 use redis::Value;
 use uuid::{Builder, Uuid};
@@ -51,7 +51,8 @@ fn order(id: EntryId, fields: Vec<Value>, menu: &Menu) -> Result<Arc<Order>, (Po
         let detail = "its fields are no text";
         (PoisonReason::Unreadable, detail.to_owned())
     })?;
-    read(&record, minted(id), menu).map(Arc::new)
+    let accepted_at = Instant::of_millis(i64::try_from(id.0).unwrap_or(i64::MAX));
+    read(&record, minted(id), accepted_at, menu).map(Arc::new)
 }
 
 /// The record that an entry's fields, names and values in turn, hold or make up. None where they are no text.

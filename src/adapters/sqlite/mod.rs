@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use coffee_rt_actors::domain::Menu;
-use coffee_rt_actors::ports::{AuditReport, OrderStore, ShardId, ShardWriter, Snapshot, StoreError};
+use coffee_rt_actors::ports::{AuditReport, Horizon, OrderStore, ShardId, ShardWriter, Snapshot, StoreError};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
@@ -213,8 +213,8 @@ impl OrderStore for SqliteStore {
         claimed.map(|_| ())
     }
 
-    async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {
-        self.core.snapshot(from_hour).await
+    async fn snapshot(&self, horizon: Horizon) -> Result<Snapshot, StoreError> {
+        self.core.snapshot(horizon).await
     }
 
     async fn positions(&self) -> Result<BTreeMap<ShardId, i64>, StoreError> {

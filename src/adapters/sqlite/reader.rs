@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use coffee_rt_actors::ports::{RECENT_ORDERS, ShardId, Snapshot, StoreError};
+use coffee_rt_actors::ports::{Horizon, RECENT_ORDERS, ShardId, Snapshot, StoreError};
 use sqlx::{Connection, SqliteConnection};
 
 use super::Core;
@@ -23,6 +23,9 @@ const HOURS: &str = "SELECT c.hour, s.name, d.name, c.orders, c.cents
     JOIN stores AS s ON s.id = c.store_id
     JOIN drinks AS d ON d.id = c.drink_id
     ORDER BY 1, 2, 3";
+const MINUTES: &str = "SELECT r.minute, sum(r.orders), sum(r.cents)
+    FROM shards AS h CROSS JOIN rollups AS r ON r.shard = h.id AND r.minute >= ?
+    GROUP BY 1 ORDER BY 1";
 const RECENT: &str = "SELECT o.id, d.name, s.name, o.price_cents, o.ordered_us
     FROM (SELECT * FROM order_rows ORDER BY id DESC LIMIT ?) AS o
     JOIN stores AS s ON s.id = o.store_id
@@ -46,8 +49,8 @@ impl Core {
         Ok(rows.map_err(|error| classify(&error))?.into_iter().collect())
     }
 
-    pub(super) async fn snapshot(&self, from_hour: i64) -> Result<Snapshot, StoreError> {
-        let read = async { snapshot(&mut *self.reads.acquire().await?, from_hour).await };
+    pub(super) async fn snapshot(&self, horizon: Horizon) -> Result<Snapshot, StoreError> {
+        let read = async { snapshot(&mut *self.reads.acquire().await?, horizon).await };
         read.await.map_err(|error| classify(&error))
     }
 }
@@ -57,14 +60,15 @@ async fn positions(conn: &mut SqliteConnection) -> Result<BTreeMap<ShardId, i64>
     Ok(rows.into_iter().map(|(shard, seq)| (ShardId(shard), seq)).collect())
 }
 
-async fn snapshot(conn: &mut SqliteConnection, from_hour: i64) -> Result<Snapshot, sqlx::Error> {
+async fn snapshot(conn: &mut SqliteConnection, horizon: Horizon) -> Result<Snapshot, sqlx::Error> {
     let mut tx = conn.begin().await?;
     let positions = positions(&mut tx).await?;
     let total = sqlx::query_scalar(STORED_TOTAL).fetch_one(&mut *tx).await?;
     let hours = sqlx::query_as(HOURS)
-        .bind(from_hour.saturating_mul(60))
+        .bind(horizon.hour.saturating_mul(60))
         .fetch_all(&mut *tx)
         .await?;
+    let minutes = sqlx::query_as(MINUTES).bind(horizon.minute).fetch_all(&mut *tx).await?;
     let recent = sqlx::query_as(RECENT)
         .bind(RECENT_ORDERS as i64)
         .fetch_all(&mut *tx)
@@ -74,6 +78,7 @@ async fn snapshot(conn: &mut SqliteConnection, from_hour: i64) -> Result<Snapsho
         positions,
         total,
         hours,
+        minutes,
         recent,
     }
     .into())

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use coffee_rt_actors::domain::{Menu, Order, OrderError};
+use coffee_rt_actors::domain::{Instant, Menu, Order, OrderError};
 use coffee_rt_actors::ports::PoisonReason;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serializer};
@@ -56,7 +56,8 @@ impl Corrections {
             return Err("another order was stored under its message_id: --new-key stores both".to_owned());
         }
         let record = self.correct(letter);
-        Order::from_record(&record, letter.minted, menu).map_err(|error| format!("{error}: {}", advice(&error)))
+        Order::from_record(&record, letter.minted, Instant::now(), menu)
+            .map_err(|error| format!("{error}: {}", advice(&error)))
     }
 
     /// The record with the corrected fields, each once. Without corrections it stays as it is.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use coffee_rt_actors::domain::{Menu, Order, OrderError};
+use coffee_rt_actors::domain::{Instant, Menu, Order, OrderError};
 use coffee_rt_actors::ports::{Durability, Entry, EntryId, LogError, LogStatus, Poison, PoisonReason};
 use uuid::Uuid;
 
@@ -37,9 +37,12 @@ pub(super) struct Stream {
     pub(super) left: bool,
 }
 
+/// When an order was accepted is not part of its record: with one time for all, what was placed equals what was stored.
+pub const NOT_TOLD: Instant = Instant(0);
+
 /// What a record says, or why it is poison.
 pub fn order_of(record: &[u8], minted: Uuid) -> Result<Arc<Order>, (PoisonReason, String)> {
-    let read = Order::from_record(record, minted, &Menu::default());
+    let read = Order::from_record(record, minted, NOT_TOLD, &Menu::default());
     read.map(Arc::new).map_err(|error| match error {
         OrderError::Malformed(_) => (PoisonReason::Unreadable, error.to_string()),
         OrderError::Invalid(_) => (PoisonReason::Invalid, error.to_string()),
