@@ -1,5 +1,5 @@
 import type { Sales } from "../lib/wire.ts";
-import type { Rows } from "./series.ts";
+import type { Rows } from "../lib/chart-data.ts";
 
 const HOUR_MS = 3_600_000;
 

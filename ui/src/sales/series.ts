@@ -1,3 +1,4 @@
+import type { Rows } from "../lib/chart-data.ts";
 import type { History, Sales } from "../lib/wire.ts";
 
 /** Finished seconds that are kept and drawn. */
@@ -7,12 +8,6 @@ export const NOW_SECONDS = 5;
 
 /** Orders in each finished second, by unix time; null or absent where unknown. */
 export type Series = ReadonlyMap<number, number | null>;
-
-/** Two aligned rows: unix times and values, null where unknown. */
-export interface Rows {
-  readonly at: readonly number[];
-  readonly values: readonly (number | null)[];
-}
 
 /** Takes in the history: it fills what is missing. Known seconds stay: a node that was started again knows less. */
 export function withHistory(series: Series, seconds: History["seconds"]): Series {

@@ -19,6 +19,8 @@ export interface SalesSnapshot {
   readonly series: Series;
   readonly minutes: History["minutes"] | null;
   readonly arrivals: Arrivals | null;
+  /** Whether the frame brought an order newer than the one before: its freshness is measured where it is shown. */
+  readonly measured: boolean;
 }
 
 /** Puts the frames and the history of the sales together, for as long as the page lives. */
@@ -31,6 +33,7 @@ export class SalesStore {
     series: new Map(),
     minutes: null,
     arrivals: null,
+    measured: false,
   };
   private readonly listeners = new Set<() => void>();
   private connections = 0;
@@ -78,6 +81,7 @@ export class SalesStore {
       receivedAt,
       series: withFrame(this.snapshot.series, frame.seconds),
       arrivals: withRecent(this.snapshot.arrivals, frame.recent_orders, receivedAt),
+      measured: this.freshness.brings(frame, receivedAt),
     });
   }
 

@@ -1,0 +1,33 @@
+import { millis } from "../lib/format.ts";
+import type { FormErrors } from "./form.ts";
+
+/** What came of an order. */
+export interface Outcome {
+  /** Null where nothing was answered. */
+  readonly status: number | null;
+  readonly body: unknown;
+  readonly tookMs: number;
+  readonly errors: FormErrors;
+  readonly advice: string | null;
+}
+
+/** The node's answer as it came. */
+export function OrderAnswer({ outcome }: { readonly outcome: Outcome | null }) {
+  return (
+    <div className="till-answer" role="status" data-testid="till-answer">
+      {outcome === null ? (
+        <p className="empty">The answer will stand here.</p>
+      ) : (
+        <>
+          <p className="num">
+            <span className={outcome.status !== null && outcome.status < 300 ? "till-good" : "till-bad"}>
+              {outcome.status ?? "no answer"}
+            </span>{" "}
+            <span className="muted">after {millis(outcome.tookMs)}</span>
+          </p>
+          {outcome.body !== null && <pre tabIndex={0}>{JSON.stringify(outcome.body, null, 2)}</pre>}
+        </>
+      )}
+    </div>
+  );
+}
