@@ -1,6 +1,4 @@
-import { useEffect, useRef, useSyncExternalStore } from "react";
-import { TillView } from "../till/TillView.tsx";
-import { DocsView } from "./DocsView.tsx";
+import { Suspense, useEffect, useRef, useSyncExternalStore } from "react";
 import { ErrorBoundary } from "./ErrorBoundary.tsx";
 import { Header } from "./Header.tsx";
 import { Link } from "./Link.tsx";
@@ -9,6 +7,7 @@ import { OverviewPage } from "./OverviewPage.tsx";
 import { address, routeOf, type View } from "./routes.ts";
 import { SalesPage } from "./SalesPage.tsx";
 import type { Sources } from "./sources.ts";
+import { DocsView, loadAllViews, TillView } from "./views.tsx";
 import "../styles/tokens.css";
 import "../styles/base.css";
 import "./app.css";
@@ -19,6 +18,8 @@ export function App({ sources }: { readonly sources: Sources }) {
   const route = routeOf(path);
   const main = useRef<HTMLElement>(null);
   const shown = useRef(path);
+
+  useEffect(loadAllViews, []);
 
   useEffect(() => {
     document.title = route ? `${route.label} · Coffee-RT` : "Not found · Coffee-RT";
@@ -35,7 +36,9 @@ export function App({ sources }: { readonly sources: Sources }) {
       <Header sources={sources} view={route?.view ?? null} />
       <main id="main" ref={main} tabIndex={-1} className="main">
         <ErrorBoundary key={path}>
-          {route ? <ViewOf view={route.view} sources={sources} /> : <NotFound path={path} />}
+          <Suspense fallback={<p className="loading">Loading</p>}>
+            {route ? <ViewOf view={route.view} sources={sources} /> : <NotFound path={path} />}
+          </Suspense>
         </ErrorBoundary>
       </main>
     </>

@@ -2,8 +2,8 @@ import { useSyncExternalStore } from "react";
 import { type Fault, getEvents, injectFault } from "../lib/api.ts";
 import { adminToken } from "../lib/token.ts";
 import type { Events, NodeInfo } from "../lib/wire.ts";
-import { NodeView } from "../node/index.ts";
 import type { Sources } from "./sources.ts";
+import { NodeView } from "./views.tsx";
 
 interface PageProps {
   readonly sources: Sources;

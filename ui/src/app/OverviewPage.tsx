@@ -1,9 +1,11 @@
 import { useSyncExternalStore } from "react";
 import type { NodeInfo } from "../lib/wire.ts";
-import { NodeGlance } from "../node/index.ts";
+import { NodeGlance } from "../node/NodeGlance.tsx";
 import { SalesGlance } from "../sales/SalesGlance.tsx";
+import { Tiles } from "../sales/Tiles.tsx";
 import { useSales } from "../sales/useSales.ts";
 import { Link } from "./Link.tsx";
+import { address } from "./routes.ts";
 import type { Sources } from "./sources.ts";
 
 interface PageProps {
@@ -18,41 +20,20 @@ export function OverviewPage({ sources, info }: PageProps) {
     <>
       <h1 className="sr-only">Overview</h1>
       <Invitation sold={sales.frame === null ? null : sales.frame.stored_total} />
+      <Tiles frame={sales.frame} freshness={freshness} />
       <div className="overview">
-        <section aria-labelledby="overview-sales">
-          <SectionHead id="overview-sales" title="Sales" to="/sales" more="All sales" />
-          <SalesGlance sales={sales} freshness={freshness} />
-        </section>
-        <section aria-labelledby="overview-node">
-          <SectionHead id="overview-node" title="Node" to="/node" more="The whole node" />
-          <Glance sources={sources} info={info} />
-        </section>
+        <SalesGlance sales={sales} />
+        <Glance sources={sources} info={info} />
       </div>
     </>
   );
 }
 
-interface HeadProps {
-  readonly id: string;
-  readonly title: string;
-  readonly to: string;
-  readonly more: string;
-}
-
-function SectionHead({ id, title, to, more }: HeadProps) {
-  return (
-    <div className="section-head">
-      <h2 id={id}>{title}</h2>
-      <Link to={to} className="more">
-        {more}
-      </Link>
-    </div>
-  );
-}
+const openNode = () => address.go("/node");
 
 function Glance({ sources, info }: PageProps) {
   const { frame, state } = useSyncExternalStore(sources.actors.subscribe, sources.actors.getSnapshot);
-  return <NodeGlance picture={frame} live={state === "live"} info={info} />;
+  return <NodeGlance picture={frame} live={state === "live"} info={info} onOpen={openNode} />;
 }
 
 /** For newcomers: what to do first. Its place is kept, so nothing moves when the first order comes. */

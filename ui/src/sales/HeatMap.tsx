@@ -76,6 +76,7 @@ function Grid({ heat, place, onPlace, onShow }: GridProps) {
                 return (
                   <td
                     key={cell.drink}
+                    role="gridcell"
                     className={`num heat-cell heat-${cell.level}`}
                     data-testid={`heat-${cell.store}-${cell.drink}`}
                     tabIndex={rowIndex === row && columnIndex === column ? 0 : -1}

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Answer } from "../lib/api.ts";
-import { Feed, type Socket } from "../lib/feed.ts";
 import type { History, Sales } from "../lib/wire.ts";
 import { history, sales } from "../testing/fixtures.ts";
+import { feedOf } from "../testing/socket.ts";
 import { HISTORY_EVERY_MS, HISTORY_RETRY_MS, SalesStore } from "./store.ts";
 
 const FAILED: Answer<History> = {
@@ -14,20 +14,10 @@ const FAILED: Answer<History> = {
 };
 
 function setUp(read: () => Promise<Answer<History>>) {
-  const socket: Socket = { onmessage: null, onclose: null, onerror: null, close: () => undefined };
-  const feed = new Feed<Sales>("/ws/sales", { open: () => socket, now: () => Date.now(), random: () => 0 });
+  const { feed, say, lose } = feedOf<Sales>("/ws/sales");
   const store = new SalesStore(feed, read);
   feed.start();
-  const end = store.start();
-  const say = (frame: Sales) =>
-    socket.onmessage?.call(socket as WebSocket, new MessageEvent("message", { data: JSON.stringify(frame) }));
-  return {
-    feed,
-    store,
-    end,
-    say,
-    lose: () => socket.onclose?.call(socket as WebSocket, new CloseEvent("close")),
-  };
+  return { store, say, lose, end: store.start() };
 }
 
 describe("SalesStore", () => {

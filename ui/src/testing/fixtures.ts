@@ -1,4 +1,4 @@
-import type { History, NodeInfo, Run, Sales } from "../lib/wire.ts";
+import type { History, NodeInfo, Picture, Run, Sales } from "../lib/wire.ts";
 
 /** A frame of sales, with what a test changes. */
 export function sales(changes: Partial<Sales> = {}): Sales {
@@ -76,6 +76,53 @@ export function run(changes: Partial<Run> = {}): Run {
     p50_ms: 2.5,
     p99_ms: 9.1,
     broken_promises: 0,
+    ...changes,
+  };
+}
+
+/** A picture of a small tree, all well. */
+export function picture(changes: Partial<Picture> = {}): Picture {
+  const actor = {
+    kind: "worker",
+    strategy: null,
+    state: "running",
+    generation: 1,
+    restarts: 0,
+    uptime_seconds: 60,
+    mailbox: 0,
+    handled_total: 10,
+    handled_per_second: 1,
+    in_flight: 0,
+    limit: null,
+    last_failure: null,
+  } as const;
+  return {
+    server_timestamp: "2026-11-22T09:10:06Z",
+    actors: [
+      { ...actor, path: "root", parent: null, kind: "supervisor", strategy: "one_for_one" },
+      { ...actor, path: "v1", parent: "root", kind: "supervisor", strategy: "one_for_one" },
+      { ...actor, path: "v1/batcher-0", parent: "v1" },
+    ],
+    flows: {
+      v1: {
+        accepted_total: 10,
+        refused_total: 0,
+        in_flight: 0,
+        limit: 4_096,
+        appends: null,
+        read_total: null,
+        batches: { count: 2, orders: 10, seconds: 0.01 },
+        stored_total: 10,
+        log: null,
+      },
+    },
+    store: { state: "up", reason: null },
+    frames_total: 5,
+    sockets: 2,
+    hydrations_total: 1,
+    events: [
+      { seq: 1, at: "2026-11-22T09:00:00Z", path: "root", kind: "started", generation: 1, detail: null },
+    ],
     ...changes,
   };
 }

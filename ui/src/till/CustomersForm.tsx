@@ -1,14 +1,15 @@
 import { type FormEvent, useState, useSyncExternalStore } from "react";
 import { startCustomers, stopCustomers } from "../lib/api.ts";
-import { adminToken } from "../lib/token.ts";
 import { count } from "../lib/format.ts";
+import { adminToken } from "../lib/token.ts";
 import type { NodeInfo } from "../lib/wire.ts";
-import { Field, Select } from "./Field.tsx";
-import { type FormErrors, NO_ERRORS, placeErrors } from "./form.ts";
+import { Field, Select, TextInput } from "./Field.tsx";
+import { type FormErrors, NO_ERRORS, numberOf, placeErrors } from "./form.ts";
 import { Progress } from "./Progress.tsx";
 import { useCustomers } from "./useCustomers.ts";
 
-const FIELDS = ["version", "rate_per_second", "duration_seconds"] as const;
+/** The fields of the form by the names that the node's errors use. */
+const FIELDS: readonly string[] = ["version", "rate_per_second", "duration_seconds"];
 const FIRST_RATE = 50;
 const FIRST_DURATION_S = 30;
 
@@ -16,39 +17,30 @@ const FIRST_DURATION_S = 30;
 export function CustomersForm({ info }: { readonly info: NodeInfo }) {
   const { customers, unread, take } = useCustomers();
   const token = useSyncExternalStore(adminToken.subscribe, adminToken.getSnapshot);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const [rate, setRate] = useState(String(Math.min(FIRST_RATE, info.customers.max_rate_per_second)));
-  const [duration, setDuration] = useState(
-    String(Math.min(FIRST_DURATION_S, info.customers.max_duration_seconds)),
-  );
+  const [wish, setWish] = useState<Wish>(() => firstWish(info));
   const [errors, setErrors] = useState<FormErrors>(NO_ERRORS);
   const [sending, setSending] = useState(false);
-  const version = chosen ?? info.versions[0]?.name ?? "";
-  const running = customers?.running ?? null;
+  const running = customers !== null && customers.running !== null;
+  const off = info.faults === "off";
 
-  const command = async (doIt: typeof stopCustomers) => {
+  const command = async (send: typeof stopCustomers) => {
     setSending(true);
-    const answer = await doIt(token);
+    const answer = await send(token);
     take(answer);
     setErrors(answer.ok ? NO_ERRORS : placeErrors(answer, FIELDS));
     setSending(false);
   };
   const start = (event: FormEvent) => {
     event.preventDefault();
-    const wanted = { version, rate_per_second: numberOf(rate), duration_seconds: numberOf(duration) };
-    void command((own) => startCustomers(wanted, own));
+    const { version, rate, duration } = wish;
+    const asked = { version, rate_per_second: numberOf(rate), duration_seconds: numberOf(duration) };
+    void command((own) => startCustomers(asked, own));
   };
-  const errorOf = (field: (typeof FIELDS)[number]) => ({
-    error: errors.byField[field],
-    errorTestId: `sim-error-${field}`,
-  });
-  const off = info.faults === "off";
   return (
     <section className="card" aria-labelledby="sim-title">
       <h2 id="sim-title">Simulated customers</h2>
       <p className="muted">
-        The node posts orders to itself as real customers would: in bursts, with repeats and with lost
-        answers.
+        The node sends itself orders as customers of several kinds would, repeats included.
       </p>
       {off && (
         <p className="till-note">
@@ -63,62 +55,9 @@ export function CustomersForm({ info }: { readonly info: NodeInfo }) {
         )}
         <fieldset className="till-fields" disabled={off}>
           <legend className="sr-only">Customers</legend>
-          <Field id="sim-version" label="Version" {...errorOf("version")}>
-            {(ids) => (
-              <Select
-                ids={ids}
-                value={version}
-                options={info.versions.map(({ name }) => name)}
-                onChange={setChosen}
-                testId="sim-version"
-              />
-            )}
-          </Field>
-          <Field
-            id="sim-rate"
-            label="Orders a second"
-            hint={`at most ${count(info.customers.max_rate_per_second)}`}
-            {...errorOf("rate_per_second")}
-          >
-            {(ids) => (
-              <NumberInput {...ids} value={rate} max={info.customers.max_rate_per_second} onValue={setRate} />
-            )}
-          </Field>
-          <Field
-            id="sim-duration"
-            label="Seconds"
-            hint={`at most ${count(info.customers.max_duration_seconds)}`}
-            {...errorOf("duration_seconds")}
-          >
-            {(ids) => (
-              <NumberInput
-                {...ids}
-                value={duration}
-                max={info.customers.max_duration_seconds}
-                onValue={setDuration}
-              />
-            )}
-          </Field>
+          <WishFields info={info} wish={wish} onWish={setWish} errors={errors} />
           {info.faults === "token" && <TokenField token={token} />}
-          <div className="till-buttons">
-            <button
-              type="submit"
-              className="button button-main"
-              data-testid="sim-start"
-              disabled={sending || running !== null}
-            >
-              Start
-            </button>
-            <button
-              type="button"
-              className="button"
-              data-testid="sim-stop"
-              disabled={sending || running === null}
-              onClick={() => void command(stopCustomers)}
-            >
-              Stop
-            </button>
-          </div>
+          <Buttons running={running} sending={sending} onStop={() => void command(stopCustomers)} />
         </fieldset>
       </form>
       <Progress customers={customers} unread={unread} />
@@ -126,27 +65,91 @@ export function CustomersForm({ info }: { readonly info: NodeInfo }) {
   );
 }
 
-interface NumberInputProps {
-  readonly id: string;
-  readonly "aria-describedby": string;
-  readonly "aria-invalid": boolean;
-  readonly value: string;
-  readonly max: number;
-  readonly onValue: (value: string) => void;
+/** What is typed. */
+interface Wish {
+  readonly version: string;
+  readonly rate: string;
+  readonly duration: string;
 }
 
-function NumberInput({ value, max, onValue, ...ids }: NumberInputProps) {
+function firstWish({ versions, customers }: NodeInfo): Wish {
+  return {
+    version: versions[0]?.name ?? "",
+    rate: String(Math.min(FIRST_RATE, customers.max_rate_per_second)),
+    duration: String(Math.min(FIRST_DURATION_S, customers.max_duration_seconds)),
+  };
+}
+
+interface WishProps {
+  readonly info: NodeInfo;
+  readonly wish: Wish;
+  readonly onWish: (wish: Wish) => void;
+  readonly errors: FormErrors;
+}
+
+function WishFields({ info, wish, onWish, errors }: WishProps) {
+  const errorOf = (field: string) => ({ error: errors.byField[field], errorTestId: `sim-error-${field}` });
+  const numbers = [
+    ["rate", "Orders a second", info.customers.max_rate_per_second, "rate_per_second"],
+    ["duration", "Seconds", info.customers.max_duration_seconds, "duration_seconds"],
+  ] as const;
   return (
-    <input
-      {...ids}
-      className="input num"
-      type="number"
-      min={1}
-      max={max}
-      value={value}
-      data-testid={ids.id}
-      onChange={(event) => onValue(event.target.value)}
-    />
+    <>
+      <Field id="sim-version" label="Version" {...errorOf("version")}>
+        {(ids) => (
+          <Select
+            ids={ids}
+            value={wish.version}
+            options={info.versions.map(({ name }) => name)}
+            onValue={(version) => onWish({ ...wish, version })}
+          />
+        )}
+      </Field>
+      {numbers.map(([name, label, max, field]) => (
+        <Field key={name} id={`sim-${name}`} label={label} hint={`at most ${count(max)}`} {...errorOf(field)}>
+          {(ids) => (
+            <TextInput
+              ids={ids}
+              type="number"
+              min={1}
+              max={max}
+              value={wish[name]}
+              onValue={(value) => onWish({ ...wish, [name]: value })}
+            />
+          )}
+        </Field>
+      ))}
+    </>
+  );
+}
+
+interface ButtonsProps {
+  readonly running: boolean;
+  readonly sending: boolean;
+  readonly onStop: () => void;
+}
+
+function Buttons({ running, sending, onStop }: ButtonsProps) {
+  return (
+    <div className="till-buttons">
+      <button
+        type="submit"
+        className="button button-main"
+        data-testid="sim-start"
+        disabled={sending || running}
+      >
+        Start
+      </button>
+      <button
+        type="button"
+        className="button"
+        data-testid="sim-stop"
+        disabled={sending || !running}
+        onClick={onStop}
+      >
+        Stop
+      </button>
+    </div>
   );
 }
 
@@ -159,23 +162,7 @@ function TokenField({ token }: { readonly token: string }) {
       error={undefined}
       errorTestId="sim-error-token"
     >
-      {(ids) => (
-        <input
-          {...ids}
-          className="input"
-          type="password"
-          autoComplete="off"
-          value={token}
-          data-testid="sim-token"
-          onChange={(event) => adminToken.set(event.target.value)}
-        />
-      )}
+      {(ids) => <TextInput ids={ids} type="password" value={token} onValue={adminToken.set} />}
     </Field>
   );
-}
-
-/** What was typed as a number; 0 where it is none, for the node to refuse. */
-function numberOf(typed: string): number {
-  const value = Number(typed);
-  return Number.isFinite(value) ? value : 0;
 }

@@ -1,15 +1,5 @@
 import { millis } from "../lib/format.ts";
-import type { FormErrors } from "./form.ts";
-
-/** What came of an order. */
-export interface Outcome {
-  /** Null where nothing was answered. */
-  readonly status: number | null;
-  readonly body: unknown;
-  readonly tookMs: number;
-  readonly errors: FormErrors;
-  readonly advice: string | null;
-}
+import type { Outcome } from "./useOrder.ts";
 
 /** The node's answer as it came. */
 export function OrderAnswer({ outcome }: { readonly outcome: Outcome | null }) {

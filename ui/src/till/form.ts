@@ -51,3 +51,9 @@ export function newKey(): string {
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
+
+/** What was typed as a number; 0 where it is none, for the node to refuse. */
+export function numberOf(typed: string): number {
+  const value = Number(typed);
+  return Number.isFinite(value) ? value : 0;
+}
