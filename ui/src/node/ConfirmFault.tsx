@@ -32,10 +32,12 @@ function consequence({ mode, millis, isSupervisor }: Wanted): string {
 /** Asks whether a fault is meant. */
 export function ConfirmFault({ wanted, onConfirm, onCancel }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const ok = useRef<HTMLButtonElement>(null);
   const [never, setNever] = useState(false);
   useEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
+    ok.current?.focus();
     return () => shown?.close();
   }, []);
   return (
@@ -71,10 +73,10 @@ export function ConfirmFault({ wanted, onConfirm, onCancel }: Props) {
           Don’t ask again this session
         </label>
         <div className="node-confirm-acts">
-          <button type="button" className="node-button" data-testid="confirm-cancel" onClick={onCancel}>
+          <button type="button" className="button" data-testid="confirm-cancel" onClick={onCancel}>
             Cancel
           </button>
-          <button type="submit" className="node-button node-button-danger" data-testid="confirm-ok" autoFocus>
+          <button ref={ok} type="submit" className="button node-danger" data-testid="confirm-ok">
             {VERB[wanted.mode]}
           </button>
         </div>

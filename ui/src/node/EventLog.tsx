@@ -37,7 +37,7 @@ export const EventLog = memo(function EventLog({ store }: { store: EventStore })
     });
 
   return (
-    <section className="node-panel node-events" aria-labelledby="node-events-title">
+    <section className="card node-panel node-events" aria-labelledby="node-events-title">
       <header className="node-head">
         <h2 id="node-events-title">Events</h2>
         <p className="node-note">

@@ -75,7 +75,7 @@ export function FaultControls(props: Props) {
             />
             s
           </label>
-          <span id={`${id}-stall`} className={isStallWrong ? "node-wrong" : "node-hidden"}>
+          <span id={`${id}-stall`} className={isStallWrong ? "node-wrong" : "sr-only"}>
             {STALL_SECONDS.min} to {STALL_SECONDS.max} seconds
           </span>
           <label className="node-field">

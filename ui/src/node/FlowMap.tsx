@@ -14,7 +14,7 @@ interface Props {
 /** The ways of orders: a lane for each version, which all end in the store and go on to the sockets. */
 export const FlowMap = memo(function FlowMap({ picture, rates }: Props) {
   return (
-    <section className="node-panel node-flow" aria-labelledby="node-flow-title">
+    <section className="card node-panel node-flow" aria-labelledby="node-flow-title">
       <header className="node-head">
         <h2 id="node-flow-title">Ways of an order</h2>
         <p className="node-note">rates are of the last second; a highlighted stage is where orders wait</p>

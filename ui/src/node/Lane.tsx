@@ -41,7 +41,7 @@ const WAIT_TEXT = {
 /** The way of one version's orders to the store. */
 export function Lane({ version, flow, rates, actors, store }: Props) {
   const stages = stagesOf(version, flow, actors);
-  const wait = waitPoint(flow, stages, store);
+  const wait = waitPoint(flow, stages, store, rates.accepted);
   const refused = rates.refused !== null && rates.refused > 0;
   return (
     <article
@@ -106,7 +106,7 @@ function StageBox({
 function stageText(stage: Stage, flow: Flow, rates: FlowRates): string {
   switch (stage.name) {
     case "http":
-      return `${count(flow.accepted_total)} in all`;
+      return `${shortCount(flow.accepted_total)} in all`;
     case "ingest":
       return `${shortCount(flow.in_flight)} of ${shortCount(flow.limit)}`;
     case "appender":
@@ -116,7 +116,7 @@ function stageText(stage: Stage, flow: Flow, rates: FlowRates): string {
     case "readers":
       return stage.actors === 0 ? "none here" : `${shortCount(flow.log?.pending)} in hand`;
     case "batchers":
-      return `${shortCount(rates.batchOrders)} in ${millis(rates.commitMs)}`;
+      return `${count(rates.batchOrders)} in ${millis(rates.commitMs)}`;
   }
 }
 

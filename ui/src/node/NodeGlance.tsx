@@ -1,11 +1,12 @@
 import { type MouseEvent } from "react";
-import { count, millis, rate, span } from "../lib/format.ts";
+import { clockTime, count, rate, span } from "../lib/format.ts";
 import type { Actor, NodeInfo, Picture } from "../lib/wire.ts";
 import { Mark } from "./marks.tsx";
 import { Meter } from "./Meter.tsx";
 import { type Rates, ratesFor } from "./model/rates.ts";
-import { type Incident, stepsOf } from "./model/recovery.ts";
+import type { Incident } from "./model/recovery.ts";
 import { backlogShare, share, stagesOf, waitPoint } from "./model/stages.ts";
+import { Steps } from "./Timeline.tsx";
 import { useRecord } from "./useRecord.ts";
 import "./node.css";
 import "./glance.css";
@@ -30,7 +31,7 @@ export function NodeGlance({ picture, live, info, onOpen }: Props) {
   };
   return (
     <section
-      className={`node-panel node-glance ${live ? "" : "node-stale"}`}
+      className={`card node-panel node-glance ${live ? "" : "node-stale"}`}
       aria-labelledby="node-glance-title"
     >
       <header className="node-head">
@@ -41,7 +42,10 @@ export function NodeGlance({ picture, live, info, onOpen }: Props) {
         </a>
       </header>
       {shown ? <Glance picture={shown} rates={record.rates} /> : <p className="node-empty">Not known yet.</p>}
-      <p className="node-glance-fault">{faultText(record.incident)}</p>
+      <div className="node-glance-fault">
+        <p className="node-note">{faultText(record.incident)}</p>
+        <Steps incident={record.incident} />
+      </div>
     </section>
   );
 }
@@ -101,7 +105,7 @@ function Dots({ actors }: { actors: readonly Actor[] }) {
               <Mark shape={actor.state} />
             </span>
           ))}
-          <span className="node-hidden">
+          <span className="sr-only">
             {own.filter((actor) => actor.state === "running").length} of {own.length} running
           </span>
         </li>
@@ -114,7 +118,7 @@ function GlanceLane({ version, picture, rates }: { version: string; picture: Pic
   const flow = picture.flows[version];
   if (!flow) return null;
   const own = ratesFor(rates, version);
-  const wait = waitPoint(flow, stagesOf(version, flow, picture.actors), picture.store);
+  const wait = waitPoint(flow, stagesOf(version, flow, picture.actors), picture.store, own.accepted);
   const fill = Math.max(share(flow.in_flight, flow.limit) ?? 0, backlogShare(flow) ?? 0);
   return (
     <li className={`node-glance-lane node-stage-${wait.level}`}>
@@ -130,14 +134,6 @@ function GlanceLane({ version, picture, rates }: { version: string; picture: Pic
 }
 
 function faultText(incident: Incident | null): string {
-  if (!incident) return "No fault seen yet.";
-  const done = stepsOf(incident).findLast((step) => step.state === "done");
-  const names = {
-    killed: "down",
-    restarted: "restarted",
-    "first-order": "working again",
-    drained: "back to before",
-  };
-  const state = done ? `${names[done.name]}${done.ms ? ` after ${millis(done.ms)}` : ""}` : "waiting";
-  return `Last fault: ${incident.mode ?? "failure"} of ${incident.path}, ${state}.`;
+  if (!incident) return "No fault seen yet. How an actor heals is shown here:";
+  return `Last fault: ${incident.mode ?? "failure"} of ${incident.path} at ${clockTime(incident.faultAt)}`;
 }

@@ -40,11 +40,11 @@ export function NodeView({ picture, live, info, inject, loadEvents, token, onTok
   const isBlocked = blockedReason(info, token) !== null;
   return (
     <div className={`node-view ${live ? "" : "node-stale"}`}>
-      <h1 className="node-hidden">Node</h1>
+      <h1 className="sr-only">Node</h1>
       {!live && <StaleNote picture={shown} />}
       {shown && <FlowMap picture={shown} rates={record.rates} />}
       <Timeline incident={record.incident} />
-      <section className="node-panel" aria-labelledby="node-tree-title">
+      <section className="card node-panel" aria-labelledby="node-tree-title">
         <header className="node-head">
           <h2 id="node-tree-title">Supervision tree</h2>
           <p className="node-note">{summary(shown)}</p>

@@ -1,6 +1,7 @@
 import { memo } from "react";
 import { clockTime, millis } from "../lib/format.ts";
 import { type Incident, type Step, type StepName, stepsOf } from "./model/recovery.ts";
+import "./timeline.css";
 
 const TITLES: Record<StepName, string> = {
   killed: "Killed",
@@ -19,7 +20,7 @@ const OTHERWISE: Record<Exclude<Step["state"], "done">, string> = {
 export const Timeline = memo(function Timeline({ incident }: { incident: Incident | null }) {
   return (
     <section
-      className="node-panel node-timeline"
+      className="card node-panel node-timeline"
       aria-labelledby="node-timeline-title"
       data-testid="timeline"
     >
@@ -27,23 +28,30 @@ export const Timeline = memo(function Timeline({ incident }: { incident: Inciden
         <h2 id="node-timeline-title">Recovery from the last fault</h2>
         <p className="node-note">{incident ? <About incident={incident} /> : "No fault seen yet"}</p>
       </header>
-      <ol className="node-steps">
-        {(incident ? stepsOf(incident) : NOT_BEGUN).map((step) => (
-          <li
-            key={step.name}
-            className={`node-step node-step-${step.state}`}
-            data-testid={`timeline-${step.name}`}
-            data-done={step.state === "done"}
-          >
-            <span className="node-step-mark" aria-hidden="true" />
-            <span className="node-step-title">{titleOf(step.name, incident)}</span>
-            <span className="node-step-ms">{textOf(step, incident)}</span>
-          </li>
-        ))}
-      </ol>
+      <Steps incident={incident} />
     </section>
   );
 });
+
+/** The steps on one line; also those that are still to come. */
+export function Steps({ incident }: { incident: Incident | null }) {
+  return (
+    <ol className="node-steps">
+      {(incident ? stepsOf(incident) : NOT_BEGUN).map((step) => (
+        <li
+          key={step.name}
+          className={`node-step node-step-${step.state}`}
+          data-testid={`timeline-${step.name}`}
+          data-done={step.state === "done"}
+        >
+          <span className="node-step-mark" aria-hidden="true" />
+          <span className="node-step-title">{titleOf(step.name, incident)}</span>
+          <span className="node-step-ms">{textOf(step, incident)}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}
 
 const NOT_BEGUN: Step[] = (["killed", "restarted", "first-order", "drained"] as const).map((name) => ({
   name,

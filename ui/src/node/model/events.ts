@@ -94,18 +94,15 @@ export function openGap(store: EventStore): Gap | null {
 
 /** The store with the node's answer to the question for this gap, asked in this run. */
 export function filled(store: EventStore, run: number, gap: Gap, answer: Events): EventStore {
-  const old = run !== store.run || answer.newest_seq < newestSeq(store);
-  if (old || contradicts(store, lastOf(answer, newestSeq(store)))) return store;
+  const newest = store.kept.at(-1);
+  const same = answer.events.find((event) => event.seq === newest?.event.seq);
+  const isOfAnother = same !== undefined && same.at !== newest?.event.at;
+  if (run !== store.run || answer.newest_seq < newestSeq(store) || isOfAnother) return store;
   const wanted = answer.events.filter((event) => event.seq >= gap.from && event.seq <= gap.to);
   const first = wanted[0]?.seq ?? gap.to + 1;
   const next = withEvents(store, wanted);
   // What the answer begins after is not there any more; asking again would not help.
   return first > gap.from ? { ...next, lostBelow: Math.max(next.lostBelow, first) } : next;
-}
-
-function lastOf(answer: Events, seq: number): TreeEvent[] {
-  const same = answer.events.find((event) => event.seq === seq);
-  return same ? [same] : [];
 }
 
 /** What the log shows: events, gaps between them, starts of the node. */

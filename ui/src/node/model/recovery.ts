@@ -69,7 +69,7 @@ function afterEvent(incident: Incident | null, event: TreeEvent, past: readonly 
   const at = timeOf(event.at);
   if (at === null || (incident && event.seq <= incident.seq)) return incident;
   if (event.kind === "fault" || event.kind === "failed") {
-    if (incident && belongsTo(incident, event)) {
+    if (incident && belongsTo(incident, event, at)) {
       const died = event.kind === "failed" && event.path === incident.path && incident.diedAt === null;
       return died ? { ...incident, diedAt: at } : incident;
     }
@@ -87,11 +87,11 @@ function afterEvent(incident: Incident | null, event: TreeEvent, past: readonly 
   return isNext || isBelow ? { ...incident, workedAt: at } : incident;
 }
 
-/** The death that a fault asked for, and the deaths of what was below. */
-function belongsTo(incident: Incident, event: TreeEvent): boolean {
-  if (event.kind !== "failed" || incident.startedAt !== null) return false;
+/** The death that a fault asked for, and the deaths of what was below. Holds however often an event is taken. */
+function belongsTo(incident: Incident, event: TreeEvent, at: number): boolean {
+  if (event.kind !== "failed") return false;
   if (event.path === incident.path) return event.generation <= incident.generation;
-  return isWithin(incident.path, event.path);
+  return isWithin(incident.path, event.path) && (incident.startedAt === null || at <= incident.startedAt);
 }
 
 function isConsequence(event: TreeEvent): boolean {

@@ -9,6 +9,8 @@ const NOTABLE_SHARE = 0.1;
 const NEARLY_FULL_SHARE = 0.9;
 /** Fewer are always on their way while orders come: about one transaction. */
 const NOTABLE_LAG_ORDERS = 1_000;
+/** A lag is told twice a second, so it may be of this time's orders though nothing waits. */
+const NOTABLE_LAG_SECONDS = 1;
 /** Messages that wait for an actor of the shared part before it is shown as behind. */
 const NOTABLE_MAILBOX = 100;
 
@@ -83,8 +85,13 @@ export function levelOf(value: number | null): WaitPoint["level"] {
   return value < NEARLY_FULL_SHARE ? "waiting" : "full";
 }
 
-/** Where most orders of a version wait: before they are acknowledged, or in the log. */
-export function waitPoint(flow: Flow, stages: readonly Stage[], store: Picture["store"]): WaitPoint {
+/** Where most orders of a version wait: before they are acknowledged, or in the log. `perSecond` come. */
+export function waitPoint(
+  flow: Flow,
+  stages: readonly Stage[],
+  store: Picture["store"],
+  perSecond: number | null,
+): WaitPoint {
   const front = share(flow.in_flight, flow.limit);
   const back = backlogShare(flow);
   const lag = flow.log?.lag ?? 0;
@@ -93,7 +100,8 @@ export function waitPoint(flow: Flow, stages: readonly Stage[], store: Picture["
     return { stage: heldBy(flow, stages, store), level: levelOf(front) };
   }
   if (levelOf(back) !== "calm") return { stage: "log", level: levelOf(back) };
-  if (lag >= NOTABLE_LAG_ORDERS) return { stage: "log", level: "waiting" };
+  const usual = Math.max(NOTABLE_LAG_ORDERS, (perSecond ?? 0) * NOTABLE_LAG_SECONDS);
+  if (lag > usual) return { stage: "log", level: "waiting" };
   const down = stages.find((stage) => healthOf(stage) === "down");
   if (down && flow.in_flight + lag > 0) return { stage: down.name, level: "waiting" };
   return { stage: null, level: "calm" };
