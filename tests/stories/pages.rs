@@ -60,7 +60,7 @@ async fn sales_add_up_while_actors_die(database: Database) {
         .iter()
         .chain(database.carriers())
     {
-        node.inject(path, "kill", 0).await;
+        node.inject(path, "kill", 1).await;
     }
     let fared = until_customers_are_gone(&node).await;
     let acknowledged = fared["acknowledged"].as_u64().unwrap();
@@ -142,7 +142,7 @@ async fn events_tell_of_a_kill_from_the_fault_to_the_first_work(database: Databa
     node.until_stored().await;
     let before = get(&node, "/api/events").await["newest_seq"].as_u64().unwrap();
     let victim = *database.carriers().last().unwrap();
-    node.inject(victim, "kill", 0).await;
+    node.inject(victim, "kill", 1).await;
     let story = eventually("the one that was killed works again", async || {
         // Each partition gets some: the key is the store.
         for store in ["uptown", "downtown", "central", "southend"] {
