@@ -18,7 +18,7 @@ const SOURCES: [&str; 6] = [
     "index.html",
 ];
 /// Folders of it.
-const SOURCE_FOLDERS: [&str; 2] = ["src", "public"];
+const SOURCE_FOLDERS: [&str; 2] = ["build", "src"];
 /// `off` builds a node without its page, quickly.
 const SWITCH: &str = "COFFEE_RT_UI";
 

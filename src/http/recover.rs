@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use warp::Filter;
 use warp::http::{HeaderValue, Method, StatusCode, header};
-use warp::reject::{InvalidHeader, MissingHeader, Reject, Rejection};
+use warp::reject::{InvalidHeader, InvalidQuery, MissingHeader, Reject, Rejection};
 use warp::reply::Response;
 
 use super::problem::Problem;
@@ -48,6 +48,9 @@ pub(super) async fn recover(rejection: Rejection) -> Result<Response, Infallible
             "invalid-header",
             format!("the header {} cannot be read", header.name()),
         )
+    } else if rejection.find::<InvalidQuery>().is_some() {
+        let detail = "what stands behind the ? cannot be read: a number is none, or too large";
+        Problem::new(StatusCode::BAD_REQUEST, "invalid-query", detail)
     } else if let Some(WrongMethod { allowed }) = rejection.find() {
         wrong_method(allowed)
     } else {

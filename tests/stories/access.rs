@@ -111,7 +111,19 @@ async fn faults_are_off_beyond_loopback_without_a_token() {
 async fn what_can_be_read_can_be_asked_for_without_its_body() {
     let database = Database::sqlite();
     let node = Node::start(&database).await;
-    for path in ["/livez", "/readyz", "/metrics", "/api/dashboard", "/api/actors"] {
+    for path in [
+        "/",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/api/dashboard",
+        "/api/sales",
+        "/api/history",
+        "/api/actors",
+        "/api/events",
+        "/api/node",
+        "/api/customers",
+    ] {
         let mut wire = Wire::connect(&node).await;
         wire.send(&request(&format!("HEAD {path}"), &["Connection: close"], b""))
             .await;

@@ -67,7 +67,7 @@ async fn bad_frames_close_with_the_right_code(database: Database) {
     assert_eq!(good.map(|reply| reply.status), Ok(200));
     let table = sockets::frames();
     println!("{} bad frames", table.len());
-    for path in ["/ws/dashboard", "/ws/actors"] {
+    for path in ["/ws/dashboard", "/ws/sales", "/ws/actors"] {
         for (name, bytes, code) in &table {
             let mut wire = sockets::open(&node, path).await;
             wire.send(bytes).await;

@@ -19,6 +19,7 @@ mod lost_reply;
 mod meltdown;
 mod outage;
 mod overload;
+mod pages;
 mod partitions;
 mod redelivery;
 mod replay;

@@ -1,0 +1,2 @@
+export { NodeGlance } from "./NodeGlance.tsx";
+export { NodeView } from "./NodeView.tsx";

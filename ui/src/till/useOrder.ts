@@ -1,0 +1,83 @@
+import { type FormEvent, useState } from "react";
+import { type Answer, postOrder } from "../lib/api.ts";
+import { pageNow } from "../lib/clock.ts";
+import type { NodeInfo } from "../lib/wire.ts";
+import { adviceAfter, type FormErrors, NO_ERRORS, placeErrors, timestampOf } from "./form.ts";
+
+/** The fields of the form by the names that the node's errors use. */
+const FIELDS: readonly string[] = ["drink", "store", "price", "timestamp", "Idempotency-Key"];
+
+/** An order as it is typed. */
+export interface Draft {
+  readonly version: string;
+  readonly drink: string;
+  readonly store: string;
+  readonly price: string;
+  readonly time: string;
+  readonly key: string;
+}
+
+/** What came of an order. */
+export interface Outcome {
+  /** Null where nothing was answered. */
+  readonly status: number | null;
+  /** The answer or the problem; null where neither was readable. */
+  readonly body: unknown;
+  readonly tookMs: number;
+  readonly errors: FormErrors;
+  readonly advice: string | null;
+}
+
+/** The order form's state. */
+export interface OrderState {
+  readonly draft: Draft;
+  readonly change: (part: Partial<Draft>) => void;
+  readonly outcome: Outcome | null;
+  readonly sending: boolean;
+  readonly send: (event: FormEvent) => void;
+}
+
+/** Keeps what is typed, and sends it. */
+export function useOrder({ menu, versions }: NodeInfo): OrderState {
+  const [draft, setDraft] = useState<Draft>(() => ({
+    version: versions[0]?.name ?? "",
+    drink: menu.drinks[0] ?? "",
+    store: menu.stores[0] ?? "",
+    price: "4.50",
+    time: "",
+    key: "",
+  }));
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const [sending, setSending] = useState(false);
+
+  const post = async () => {
+    const path = versions.find(({ name }) => name === draft.version)?.order_path;
+    if (path === undefined || sending) return;
+    setSending(true);
+    const begun = pageNow();
+    const { drink, store } = draft;
+    const price = draft.price.trim();
+    const key = draft.key.trim();
+    const answer = await postOrder(
+      path,
+      { drink, store, price, timestamp: timestampOf(draft.time, Date.now()) },
+      key,
+    );
+    setOutcome(outcomeOf(answer, key, pageNow() - begun));
+    setSending(false);
+  };
+  const send = (event: FormEvent) => {
+    event.preventDefault();
+    void post();
+  };
+  return { draft, change: (part) => setDraft({ ...draft, ...part }), outcome, sending, send };
+}
+
+function outcomeOf(answer: Answer<unknown>, key: string, tookMs: number): Outcome {
+  if (answer.ok) {
+    return { status: answer.status, body: answer.value, tookMs, errors: NO_ERRORS, advice: null };
+  }
+  const { status, problem } = answer;
+  const errors = placeErrors(answer, FIELDS);
+  return { status, body: problem, tookMs, errors, advice: adviceAfter(answer, key) };
+}
