@@ -222,7 +222,7 @@ fn handshakes() -> Vec<Case> {
     const VERSION: &str = "Sec-WebSocket-Version: 13";
     const UPGRADE: [&str; 2] = ["Connection: Upgrade", "Upgrade: websocket"];
     let mut cases = Vec::new();
-    for path in ["/ws/dashboard", "/ws/actors"] {
+    for path in ["/ws/dashboard", "/ws/sales", "/ws/actors"] {
         let mut shake = |name: &str, headers: &[&str], want| {
             let mut bytes = format!("GET {path} HTTP/1.1\r\nHost: cafe\r\n").into_bytes();
             for header in headers {

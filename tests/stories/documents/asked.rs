@@ -10,8 +10,8 @@ use crate::bad_input;
 use crate::support::wire::request;
 use crate::support::{Reply, Wire, eventually};
 
-/// Faults until one meets an actor that is dead already; each try has a good chance.
-const TRIES_TO_MEET_A_DEAD_ACTOR: usize = 100;
+/// Pairs of faults, so that one may meet an actor that is dead already; few, so that no supervisor gives up.
+const TRIES_TO_MEET_A_DEAD_ACTOR: usize = 5;
 
 /// What did not come as it should.
 struct Wrong(Vec<String>);

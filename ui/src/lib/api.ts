@@ -44,6 +44,12 @@ interface Call {
 /** GET /api/node */
 export const getInfo = (): Promise<Answer<NodeInfo>> => call("/api/node");
 
+/** GET /api/openapi.json */
+export const getOpenApi = (): Promise<Answer<unknown>> => call("/api/openapi.json");
+
+/** GET /api/asyncapi.json */
+export const getAsyncApi = (): Promise<Answer<unknown>> => call("/api/asyncapi.json");
+
 /** GET /api/history */
 export const getHistory = (): Promise<Answer<History>> => call("/api/history");
 
