@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::spec::{Spec, escaped};
-use crate::support::{Database, Node};
+use crate::support::wire::{ORDER, order, request};
+use crate::support::{Database, Node, Wire};
 
 /// Responses that any path may give, so that no operation refers to them.
 const OF_ANY_PATH: [&str; 1] = ["/components/responses/WrongMethod"];
@@ -22,6 +23,85 @@ async fn the_documents_are_sound() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(examples > 40, "only {examples} examples were looked at");
     node.stop().await;
+}
+
+/// Documents that differ from the node are found out: a change to them makes a real answer wrong.
+#[tokio::test]
+async fn a_difference_is_found() {
+    let node = Node::start(&Database::sqlite()).await;
+    let spec = Spec::of(&node).await;
+    let (get, wrong) = (request("GET /api/actors", &[], b""), order(None, b"{}"));
+    let mut replies = Vec::new();
+    for (method, path, bytes) in [
+        ("GET", "/api/actors", get),
+        ("POST", "/api/v1/order", order(None, ORDER)),
+        ("POST", "/api/v1/order", wrong),
+        ("GET", "/ws/sales", request("GET /ws/sales", &[], b"")),
+    ] {
+        let reply = Wire::connect(&node).await.exchange(&bytes).await.unwrap();
+        assert_eq!(spec.judge(method, path, &reply), Ok(()));
+        replies.push((method, path, reply));
+    }
+    let schemas = "/components/schemas";
+    let changes = [
+        (0, format!("{schemas}/Actor/properties/restarts"), Value::Null),
+        (
+            0,
+            format!("{schemas}/TreeEvent/properties/detail/type"),
+            json!("string"),
+        ),
+        (0, format!("{schemas}/Picture/required/0"), json!("weather")),
+        (0, format!("{schemas}/Flow/properties/limit"), json!({"maximum": 1})),
+        (1, format!("{schemas}/StoredAnswer/properties/message_id"), Value::Null),
+        (1, "/paths/~1api~1v1~1order/post/responses/200".to_owned(), Value::Null),
+        (
+            1,
+            "/paths/~1api~1v1~1order/post/responses/200/content".to_owned(),
+            json!({"text/plain": {}}),
+        ),
+        (
+            2,
+            format!("{schemas}/FieldError/properties/message/const"),
+            json!("is late"),
+        ),
+        (
+            2,
+            "/components/responses/InvalidOrderV1/content/application~1problem+json/schema/properties/type".to_owned(),
+            json!({"const": "urn:coffee-rt:problem:other"}),
+        ),
+        (
+            3,
+            "/components/headers/UpgradeToSocket/schema".to_owned(),
+            json!({"const": "h2c"}),
+        ),
+        (
+            3,
+            "/components/responses/NotASocket/headers/X-More".to_owned(),
+            json!({"required": true, "schema": {}}),
+        ),
+    ];
+    for (reply, pointer, change) in changes {
+        let changed = Spec::new(with(&spec.openapi, &pointer, change), spec.asyncapi.clone());
+        let (method, path, reply) = &replies[reply];
+        assert!(
+            changed.judge(method, path, reply).is_err(),
+            "a change of {pointer} is not found"
+        );
+    }
+    node.stop().await;
+}
+
+/// The document with another value at a place, or without it where that is null.
+fn with(document: &Value, pointer: &str, value: Value) -> Value {
+    let mut document = document.clone();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match document.pointer_mut(parent) {
+        Some(Value::Object(fields)) if value.is_null() => drop(fields.remove(key)),
+        Some(Value::Object(fields)) => drop(fields.insert(key.to_owned(), value)),
+        Some(Value::Array(items)) => items[key.parse::<usize>().unwrap()] = value,
+        _ => panic!("nothing at {parent}"),
+    }
+    document
 }
 
 /// Each value under a key `schema`, and each component, is a schema of JSON Schema 2020-12.

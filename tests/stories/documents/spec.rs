@@ -35,7 +35,10 @@ impl Spec {
             assert_eq!(reply.status, 200, "{path}");
             reply.json()
         };
-        let (openapi, asyncapi) = (get(OPENAPI).await, get(ASYNCAPI).await);
+        Self::new(get(OPENAPI).await, get(ASYNCAPI).await)
+    }
+
+    pub fn new(openapi: Value, asyncapi: Value) -> Self {
         let registry = Registry::new()
             .draft(Draft::Draft202012)
             .add(format!("{BASE}{OPENAPI}"), openapi.clone())
@@ -134,7 +137,13 @@ impl Spec {
             false => Value::String(reply.body.clone()),
         };
         let schema = format!("{OPENAPI}#{pointer}/content/{}/schema", escaped(key));
-        self.check(&schema, &body)
+        self.check(&schema, &body)?;
+        let kind = body["type"].as_str().and_then(|kind| kind.rsplit(':').next());
+        let example = &content[key]["examples"][kind.unwrap_or_default()]["value"];
+        match example.is_null() || example["title"] == body["title"] {
+            true => Ok(()),
+            false => Err(format!("its example has the title {}", example["title"])),
+        }
     }
 
     fn judge_header(&self, pointer: &str, name: &str, reply: &Reply) -> Result<(), String> {
