@@ -5,6 +5,9 @@ import { compress } from "./build/compress.ts";
 /** Of a file loaded by address, so that nothing is inlined: the page's content policy has no exceptions for it. */
 const INLINE_BYTES = 0;
 
+/** The accessibility checks take seconds on a busy machine. */
+const TEST_TIMEOUT_MS = 30_000;
+
 export default defineConfig({
   plugins: [react(), compress()],
   build: {
@@ -20,6 +23,7 @@ export default defineConfig({
     environment: "jsdom",
     include: ["src/**/*.test.{ts,tsx}"],
     maxWorkers: 2,
+    testTimeout: TEST_TIMEOUT_MS,
     restoreMocks: true,
     setupFiles: ["src/testing/setup.ts"],
   },

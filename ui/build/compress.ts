@@ -1,5 +1,5 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Plugin } from "vite";
@@ -15,8 +15,7 @@ export function compress(): Plugin {
     name: "coffee-rt-compress",
     apply: "build",
     configResolved(config) {
-      out = join(config.root, config.build.outDir);
-      if (config.build.outDir.startsWith("/")) out = config.build.outDir;
+      out = resolve(config.root, config.build.outDir);
     },
     async closeBundle(error) {
       if (error) return;

@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from "react";
 import type { NodeInfo } from "../lib/wire.ts";
 import { NodeGlance } from "../node/NodeGlance.tsx";
+import { HeatMap } from "../sales/HeatMap.tsx";
 import { SalesGlance } from "../sales/SalesGlance.tsx";
 import { Tiles } from "../sales/Tiles.tsx";
 import { useSales } from "../sales/useSales.ts";
@@ -23,7 +24,10 @@ export function OverviewPage({ sources, info }: PageProps) {
       <Tiles frame={sales.frame} freshness={freshness} />
       <div className="overview">
         <SalesGlance sales={sales} />
-        <Glance sources={sources} info={info} />
+        <div className="overview-side">
+          <Glance sources={sources} info={info} />
+          <HeatMap cells={sales.frame?.cells ?? null} menu={info?.menu ?? null} />
+        </div>
       </div>
     </>
   );
@@ -40,7 +44,7 @@ function Glance({ sources, info }: PageProps) {
 function Invitation({ sold }: { readonly sold: number | null }) {
   return (
     <p className="invitation">
-      {sold === 0 ? "No order yet. " : "See it move: "}
+      {sold === 0 ? "No order yet: " : "See it move: "}
       <Link to="/till">send customers from the till</Link>, then{" "}
       <Link to="/node">kill an actor of the node</Link> and watch it heal without losing an order.
     </p>

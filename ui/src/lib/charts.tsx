@@ -123,7 +123,8 @@ function options(
   return {
     width: element.clientWidth,
     height,
-    padding: [8, bars ? 20 : 8, 0, 0],
+    // Half a label fits beside the last value.
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,

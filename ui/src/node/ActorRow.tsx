@@ -108,7 +108,7 @@ export const ActorRow = memo(
           </span>
         </td>
         <NumberCell label="gen" text={String(face.generation)} />
-        <NumberCell label="restarts" text={face.restarts} />
+        <NumberCell label="restarts" text={face.restarts} className="node-cell-restarts" />
         <NumberCell label="up" text={face.uptime} className="node-cell-uptime" />
         <NumberCell label="mailbox" text={face.mailbox} />
         <NumberCell label="handled/s" text={face.handled} />

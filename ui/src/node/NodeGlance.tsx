@@ -58,13 +58,9 @@ function Glance({ picture, rates }: { picture: Picture; rates: Rates }) {
   return (
     <>
       <dl className="node-facts">
-        <Fact
-          name="Actors running"
-          value={`${running} of ${actors.length}`}
-          isBad={running < actors.length}
-        />
+        <Fact name="Running" value={`${running} of ${actors.length}`} isBad={running < actors.length} />
         <Fact name="Restarts" value={count(restarts)} />
-        <Fact name="Tree up for" value={span(root?.uptime_seconds)} />
+        <Fact name="Uptime" value={span(root?.uptime_seconds)} />
         <Fact name="Store" value={picture.store.state} isBad={picture.store.state === "away"} />
         <Fact name="Frames" value={`${rate(rates.frames)} /s`} />
         <Fact name="Sockets" value={count(picture.sockets)} />

@@ -1,4 +1,5 @@
 import { clockTime, money, timeOf } from "../lib/format.ts";
+import type { Sales } from "../lib/wire.ts";
 import { isNew } from "./arrivals.ts";
 import type { SalesSnapshot } from "./store.ts";
 
@@ -32,7 +33,7 @@ export function Recent({ sales }: { readonly sales: SalesSnapshot }) {
         <tbody>
           {Array.from({ length: ROWS }, (_, index) => {
             const order = frame?.recent_orders[index];
-            if (!order) return <EmptyRow key={index} />;
+            if (!order) return <EmptyRow key={index} text={index === 0 ? emptyText(frame) : ""} />;
             return (
               <tr
                 key={index}
@@ -53,10 +54,16 @@ export function Recent({ sales }: { readonly sales: SalesSnapshot }) {
   );
 }
 
-function EmptyRow() {
+function emptyText(frame: Sales | null): string {
+  return frame ? "No order yet." : "Unknown until the node answers.";
+}
+
+function EmptyRow({ text }: { readonly text: string }) {
   return (
     <tr>
-      <td colSpan={5}>&nbsp;</td>
+      <td colSpan={5} className="muted">
+        {text}
+      </td>
     </tr>
   );
 }

@@ -15,7 +15,7 @@ export function OrderAnswer({ outcome }: { readonly outcome: Outcome | null }) {
             </span>{" "}
             <span className="muted">after {millis(outcome.tookMs)}</span>
           </p>
-          {outcome.body !== null && <pre tabIndex={0}>{JSON.stringify(outcome.body, null, 2)}</pre>}
+          {outcome.body !== null && <pre>{JSON.stringify(outcome.body, null, 2)}</pre>}
         </>
       )}
     </div>

@@ -14,7 +14,8 @@ export function OrderForm({ info }: { readonly info: NodeInfo }) {
       <form className="till-form" noValidate onSubmit={send}>
         {errors.above !== null && (
           <p className="till-problem" role="alert" data-testid="till-problem">
-            {[errors.above, outcome?.advice].filter(Boolean).join(" ")}
+            {errors.above}
+            {outcome?.advice && <span className="till-advice">{outcome.advice}</span>}
           </p>
         )}
         <Choices info={info} draft={draft} change={change} errors={errors} />

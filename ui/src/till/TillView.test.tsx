@@ -91,7 +91,7 @@ describe("TillView", () => {
     const { container } = await show();
     await user().click(id("till-send"));
     const shown = await screen.findByTestId("till-problem");
-    expect(shown.textContent).toMatch(/^that is wrong Try again in 1 s\./);
+    expect(shown.textContent).toMatch(/^that is wrongTry again in 1 s\./);
     expect(await violations(container)).toEqual([]);
   });
 

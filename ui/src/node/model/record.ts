@@ -43,6 +43,7 @@ export class Recorder {
   private awaitsStart = false;
   /** False between a noticed restart and the next picture: sums of before say nothing then. */
   private sameRun = true;
+  private asked: { events: EventStore; question: Question | null } = { events: NO_EVENTS, question: null };
   private readonly listeners = new Set<() => void>();
 
   /** Calls `listener` after each change; the answer ends that. */
@@ -96,8 +97,13 @@ export class Recorder {
 
   /** What to ask the node for: events between those that are known. */
   question(): Question | null {
-    const gap = openGap(this.record.events);
-    return gap && { run: this.record.events.run, gap };
+    const { events } = this.record;
+    // Asked at each picture, and found by a walk over all events: walked again only when these change.
+    if (this.asked.events !== events) {
+      const gap = openGap(events);
+      this.asked = { events, question: gap && { run: events.run, gap } };
+    }
+    return this.asked.question;
   }
 
   /** Takes the node's answer. */
