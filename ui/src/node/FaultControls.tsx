@@ -49,17 +49,19 @@ export function FaultControls(props: Props) {
         </p>
       )}
       {info?.faults === "token" && (
-        <label className="node-field">
-          Admin token
-          <input
-            type="password"
-            data-testid="token-field"
-            autoComplete="off"
-            spellCheck={false}
-            value={token}
-            onChange={(event) => onToken(event.target.value)}
-          />
-        </label>
+        <form onSubmit={(event) => event.preventDefault()}>
+          <label className="node-field">
+            Admin token
+            <input
+              type="password"
+              data-testid="token-field"
+              autoComplete="off"
+              spellCheck={false}
+              value={token}
+              onChange={(event) => onToken(event.target.value)}
+            />
+          </label>
+        </form>
       )}
       {!isReadOnly && (
         <>

@@ -110,13 +110,15 @@ function stageText(stage: Stage, flow: Flow, rates: FlowRates): string {
     case "ingest":
       return `${shortCount(flow.in_flight)} of ${shortCount(flow.limit)}`;
     case "appender":
-      return `${millis(rates.appendMs)} each`;
+      return rates.appendMs === null ? UNKNOWN : `${millis(rates.appendMs)} each`;
     case "log":
       return `lag ${shortCount(flow.log?.lag)}`;
     case "readers":
       return stage.actors === 0 ? "none here" : `${shortCount(flow.log?.pending)} in hand`;
     case "batchers":
-      return `${count(rates.batchOrders)} in ${millis(rates.commitMs)}`;
+      return rates.batchOrders === null
+        ? UNKNOWN
+        : `${count(rates.batchOrders)} in ${millis(rates.commitMs)}`;
   }
 }
 
