@@ -10,7 +10,9 @@ import { type Inject, useFaults } from "./useFaults.ts";
 import { useGapFilling, useRecord } from "./useRecord.ts";
 import "./node.css";
 import "./flow.css";
+import "./flow-narrow.css";
 import "./tree.css";
+import "./tree-narrow.css";
 import "./log.css";
 
 interface Props {
