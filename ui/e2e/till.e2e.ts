@@ -54,7 +54,7 @@ story("what is wrong with an order stands beside its field", async (stage) => {
   for (const [input, typed, field, words] of WRONG) {
     const before = await page.getByTestId(input).inputValue();
     await page.getByTestId(input).fill(typed);
-    await send(page, 400);
+    await send(page, 422);
     const error = page.getByTestId(`till-error-${field}`);
     await expect.poll(() => error.textContent(), { message: `${field}: ${typed}` }).toMatch(words);
     expect(await page.getByTestId(input).getAttribute("aria-invalid")).toBe("true");
@@ -79,7 +79,7 @@ story("an order for a menu that changed stands beside drink and store", async (s
   await stage.node(stage.keep(Database.sqlite()), { listen: `127.0.0.1:${old.port}` });
   // The form keeps what was chosen until the new menu is known.
   await page.route("**/api/node", (route) => route.abort());
-  await send(page, 400);
+  await send(page, 422);
   for (const field of ["drink", "store"]) {
     await page.getByTestId(`till-error-${field}`).waitFor();
   }
@@ -128,7 +128,8 @@ story("customers come to each version, through Redis and Kafka", async (stage) =
     ["v3", ["accepted", "appended", "read", "stored"]],
   ] as const) {
     for (const edge of edges) {
-      expect(await page.getByTestId(`flow-${version}-${edge}`).textContent()).toMatch(/^[\d.]+/);
+      const flow = page.getByTestId(`flow-${version}-${edge}`);
+      await expect.poll(() => flow.textContent(), { message: `${version} ${edge}` }).toMatch(/^[\d.]+ /);
     }
   }
   await page.getByTestId("nav-overview").click();
