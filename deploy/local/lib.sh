@@ -54,3 +54,14 @@ install_tools() {
     done
     if [ "${#missing[@]}" -gt 0 ]; then install_debian "${missing[@]}"; fi
 }
+
+# The page is built and tested by Node.js; what Debian has may be too old.
+need_npm() {
+    if ! { command -v node && command -v npm; } >/dev/null; then install_debian nodejs npm; fi
+    local found major minor
+    found=$(node --version)
+    IFS=. read -r major minor _ <<<"${found#v}"
+    if [ "$major" -lt 20 ] || { [ "$major" -eq 20 ] && [ "$minor" -lt 19 ]; }; then
+        die "the page needs Node.js 20.19 or newer, and this is $found; install a newer one from https://nodejs.org/en/download"
+    fi
+}

@@ -44,12 +44,14 @@ async fn sales_add_up_while_actors_die(database: Database) {
     let node = Node::start(&database).await;
     // The second in which counting began is not known as a whole.
     eventually("a whole second was counted", async || {
-        let seconds = get(&node, "/api/history").await["seconds"]["orders"].clone();
-        let last = seconds.as_array().unwrap().last().cloned();
-        if last == Some(json!(0)) {
-            Ok(())
-        } else {
-            Err(format!("{last:?}"))
+        let history: Value = node
+            .client
+            .get("/api/history")
+            .await
+            .map_err(|error| error.to_string())?;
+        match history["seconds"]["orders"].as_array().unwrap().last() {
+            Some(orders) if *orders == 0 => Ok(()),
+            last => Err(format!("{last:?}")),
         }
     })
     .await;

@@ -77,6 +77,30 @@ describe("TillView", () => {
     expect(screen.queryByTestId("till-problem")).toBeNull();
   });
 
+  it("repeats an order as it was, with its key; without one it is another order", async () => {
+    const { asked } = node(stored);
+    await show();
+    const hands = user();
+    const timestamps = async () => {
+      const before = asked.length;
+      for (let times = 0; times < 2; times += 1) {
+        await hands.click(id("till-send"));
+        await screen.findByText("200");
+        await act(() => vi.advanceTimersByTimeAsync(50));
+      }
+      const posted = asked.slice(before).filter((call) => call.path.endsWith("/order"));
+      return posted.map((call) => (call.body as { timestamp: string }).timestamp);
+    };
+    const [first, second] = await timestamps();
+    expect(first).not.toBe(second);
+    await hands.click(screen.getByText("New key"));
+    const [sent, repeated] = await timestamps();
+    expect(sent).toBe(repeated);
+    expect(sent).not.toBe(second);
+    await hands.click(screen.getByText("New key"));
+    expect((await timestamps())[0]).not.toBe(sent);
+  });
+
   it("shows an error beside its field", async () => {
     node(problem(422, [{ field: "price", message: "must be a number" }]));
     await show();

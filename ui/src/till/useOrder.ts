@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { type Answer, postOrder } from "../lib/api.ts";
 import { pageNow } from "../lib/clock.ts";
 import type { NodeInfo } from "../lib/wire.ts";
@@ -49,6 +49,8 @@ export function useOrder({ menu, versions }: NodeInfo): OrderState {
   }));
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [sending, setSending] = useState(false);
+  /** Repeated with its key an order must be the same one: "now" stays what it was when the key was first sent. */
+  const firstSent = useRef({ key: "", at: 0 });
 
   const post = async () => {
     const path = versions.find(({ name }) => name === draft.version)?.order_path;
@@ -58,11 +60,9 @@ export function useOrder({ menu, versions }: NodeInfo): OrderState {
     const { drink, store } = draft;
     const price = draft.price.trim();
     const key = draft.key.trim();
-    const answer = await postOrder(
-      path,
-      { drink, store, price, timestamp: timestampOf(draft.time, Date.now()) },
-      key,
-    );
+    if (key === "" || key !== firstSent.current.key) firstSent.current = { key, at: Date.now() };
+    const timestamp = timestampOf(draft.time, firstSent.current.at);
+    const answer = await postOrder(path, { drink, store, price, timestamp }, key);
     setOutcome(outcomeOf(answer, key, pageNow() - begun));
     setSending(false);
   };

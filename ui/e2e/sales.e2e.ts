@@ -1,0 +1,124 @@
+import type { Page } from "playwright-core";
+import { expect } from "vitest";
+import { count, money } from "../src/lib/format.ts";
+import type { Sales } from "../src/lib/wire.ts";
+import { Database } from "./support/database.ts";
+import type { Node } from "./support/node.ts";
+import { orders, past, place, sales, startCustomers } from "./support/orders.ts";
+import { story } from "./support/story.ts";
+
+const text = (page: Page, id: string) => page.getByTestId(id).textContent();
+
+/** What the page says of this hour, and what it must say by the node's own figures. */
+async function hourOf(page: Page, node: Node): Promise<{ shown: unknown; told: unknown }> {
+  const told = await sales(node);
+  const cells = told.cells.map((cell) => `heat-${cell.store}-${cell.drink}`);
+  const shown = await page.evaluate(
+    (ids) => ids.map((id) => document.querySelector(`[data-testid="${id}"]`)?.textContent ?? "is not there"),
+    ["hour-revenue", "hour-orders", "stored-total", ...cells],
+  );
+  return { shown, told: figures(told) };
+}
+
+function figures({ current_hour: hour, stored_total: total, cells }: Sales): string[] {
+  return [
+    money(hour?.revenue ?? 0),
+    count(hour?.order_count ?? 0),
+    count(total),
+    ...cells.map((cell) => count(cell.order_count)),
+  ];
+}
+
+async function agrees(page: Page, node: Node): Promise<void> {
+  const compare = async () => {
+    const { shown, told } = await hourOf(page, node);
+    return JSON.stringify(shown) === JSON.stringify(told) ? "agree" : JSON.stringify({ shown, told });
+  };
+  await expect.poll(compare, { message: "page and node" }).toBe("agree");
+}
+
+story("orders that are posted appear, with the figures of the node", async (stage) => {
+  const node = await stage.node(stage.keep(Database.sqlite()));
+  const { page } = await stage.open(`${node.url}/sales`);
+  expect(await text(page, "stored-total")).toBe("0");
+  expect(await text(page, "hour-revenue")).toBe("0.00");
+  expect(await text(page, "freshness")).toBe("—");
+  const all = orders(37);
+  await place(node, all);
+  await expect.poll(() => text(page, "stored-total")).toBe("37");
+  await agrees(page, node);
+
+  const stored = await sales(node);
+  const revenue = stored.hours.reduce((sum, hour) => sum + Math.round(hour.revenue * 100), 0);
+  const sold = all.reduce((sum, order) => sum + Math.round(Number(order.price) * 100), 0);
+  expect(revenue).toBe(sold);
+  const last = stored.recent_orders[0];
+  const rows = page.getByTestId("recent-orders").locator("tbody tr[data-testid]");
+  expect(await rows.count()).toBe(10);
+  const row = page.getByTestId(`recent-${last?.id ?? ""}`);
+  expect(await row.textContent()).toContain(`${last?.store ?? ""}${last?.drink ?? ""}${money(last?.price)}`);
+  expect(await page.getByTestId("top-hour").textContent()).toContain("latte");
+  expect(await page.getByTestId("top-month").textContent()).toContain("latte");
+});
+
+story("the rate follows the orders, and freshness is told", async (stage) => {
+  const node = await stage.node(stage.keep(Database.sqlite()));
+  const { page } = await stage.open(node.url);
+  expect(await text(page, "rate-now")).toMatch(/^(0\.0|—)$/);
+  // Freshness is of an order that is newer than the one before.
+  await place(node, orders(1));
+  await expect.poll(() => text(page, "stored-total")).toBe("1");
+  await startCustomers(node, 40, 6);
+  await expect.poll(async () => Number(await text(page, "rate-now"))).toBeGreaterThan(20);
+  const freshness = (await text(page, "freshness")) ?? "";
+  expect(freshness).toMatch(/^[\d.]+ ms$/);
+  expect(Number.parseFloat(freshness)).toBeGreaterThan(0);
+  expect(Number.parseFloat(freshness)).toBeLessThan(1_000);
+  await expect.poll(() => text(page, "rate-now")).toBe("0.0");
+  await agrees(page, node);
+});
+
+story("nothing is known before the node's first view, and nothing is shown as 0", async (stage) => {
+  const node = await stage.node(stage.keep(Database.away()), { ready: false });
+  const { context, watch } = await stage.context();
+  const page = await context.newPage();
+  await watch.hear(page);
+  await page.goto(node.url);
+  // By then the page works, and knows what can be known.
+  await page.getByText("away", { exact: true }).waitFor();
+  for (const id of ["hour-revenue", "hour-orders", "rate-now", "stored-total", "freshness"]) {
+    expect(await text(page, id), id).toBe("—");
+  }
+  expect(await page.getByTestId("heat-map").count()).toBe(0);
+  expect(await page.getByTestId("conn-badge").getAttribute("data-state")).not.toBe("live");
+});
+
+story("a page that is opened after the node was started anew has the history at once", async (stage) => {
+  const first = await stage.node(stage.keep(Database.sqlite()));
+  await place(first, orders(25));
+  await first.crash();
+  const node = await stage.again(first);
+  const { page } = await stage.open(`${node.url}/sales`);
+  await agrees(page, node);
+  const minutes = (await past(node)).minutes.orders.reduce((sum, orders) => sum + orders, 0);
+  expect(minutes).toBe(25);
+  const chart = page.getByTestId("chart-minutes");
+  await expect.poll(() => chart.textContent()).toContain("25 in all");
+  // Bars are drawn, also of the hours of today.
+  for (const id of ["chart-minutes", "chart-hours"]) {
+    const inked = () => page.getByTestId(id).locator("canvas").evaluate(isInked);
+    await expect.poll(inked, { message: id }).toBe(true);
+  }
+});
+
+/** Whether a chart has anything in its plot but axes and grid: the accent is the only colour with much red and little blue. */
+function isInked(element: Element): boolean {
+  const canvas = element as HTMLCanvasElement;
+  const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+  let inked = 0;
+  for (let at = 0; at < pixels.length; at += 4) {
+    const [red = 0, , blue = 0, alpha = 0] = pixels.slice(at, at + 4);
+    if (alpha > 200 && red - blue > 50) inked += 1;
+  }
+  return inked > 20;
+}
