@@ -1,4 +1,4 @@
-import { useDeferredValue, useEffect, useMemo, useState } from "react";
+import { useDeferredValue, useLayoutEffect, useMemo, useState } from "react";
 import type { NodeInfo } from "../lib/wire.ts";
 import { CallCard } from "./CallCard.tsx";
 import { Answers } from "./Answers.tsx";
@@ -37,8 +37,8 @@ function Searched({ reference }: { readonly reference: Reference }) {
   const found = useMemo(() => search(reference, wanted), [reference, wanted]);
   const count = entriesOf(found);
 
-  // What an address points at is there only now.
-  useEffect(() => {
+  // What an address points at is there only now, and is gone to before anything is painted.
+  useLayoutEffect(() => {
     const anchor = decodeURIComponent(location.hash.slice(1));
     if (anchor) document.getElementById(anchor)?.scrollIntoView();
   }, []);
