@@ -19,6 +19,7 @@ use super::app::App;
 use super::body;
 use super::feed::Feed;
 use super::operator::{Caller, caller};
+use super::paths::at;
 use super::picture::Picture;
 use super::problem::Problem;
 use super::recover::{READ, only};
@@ -37,17 +38,17 @@ pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let feed = Feed::new(app.tree.subscribe(), MIN_INTERVAL, REFRESH, move || {
         serde_json::to_vec(&Picture::of(&shown)).ok().map(Frame::from)
     });
-    let list = path!("api" / "actors")
+    let list = at("/api/actors")
         .and(only(READ))
         .map(move || super::json(&Picture::of(&read)));
-    let events = path!("api" / "events")
+    let events = at("/api/events")
         .and(only(READ))
         .and(warp::query::<EventsQuery>())
         .map(move |query: EventsQuery| {
             let (events, newest_seq) = told.tree.events_after(query.after, query.limit.min(MAX_EVENTS));
             super::json(&json!({"events": events, "newest_seq": newest_seq}))
         });
-    let socket = path!("ws" / "actors").and(socket::upgrade(app.clone(), move || feed.subscribe()));
+    let socket = at("/ws/actors").and(socket::upgrade(app.clone(), move || feed.subscribe()));
     list.or(events).unify().or(kill(app)).unify().or(socket).unify().boxed()
 }
 

@@ -13,14 +13,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
-use warp::{Filter, path};
 
 use super::app::App;
 use super::body;
 use super::operator::{Caller, caller};
+use super::paths::at;
 use super::problem::Problem;
 use super::recover::only;
 use crate::config::Version;
@@ -81,7 +82,7 @@ struct Shown {
 
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    path!("api" / "customers")
+    at("/api/customers")
         .and(only("GET, HEAD, POST, DELETE"))
         .and(warp::method())
         .and(caller())

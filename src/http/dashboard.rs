@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderValue, header};
 use warp::reply::Response;
-use warp::{Filter, path};
 
 use super::app::App;
+use super::paths::at;
 use super::problem::Problem;
 use super::recover::{READ, only};
 use super::socket::{self, Frames};
@@ -17,8 +18,8 @@ use coffee_rt_actors::board::{Board, Frame};
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let read = app.clone();
-    let get = path!("api" / "dashboard").and(only(READ)).map(move || dashboard(&read));
-    let socket = path!("ws" / "dashboard").and(socket::upgrade(app.clone(), move || DashboardFrames::of(&app.board)));
+    let get = at("/api/dashboard").and(only(READ)).map(move || dashboard(&read));
+    let socket = at("/ws/dashboard").and(socket::upgrade(app.clone(), move || DashboardFrames::of(&app.board)));
     get.or(socket).unify().boxed()
 }
 

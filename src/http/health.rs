@@ -7,20 +7,21 @@ use coffee_rt_actors::log_watch::LogHealth;
 use coffee_rt_actors::ports::LogStatus;
 use coffee_rt_actors::store_watch::StoreHealth;
 use serde_json::{Map, Value, json};
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
 use warp::reply::Response;
-use warp::{Filter, path};
 
 use super::app::{App, Readiness};
+use super::paths::at;
 use super::recover::{READ, only};
 
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    let live = path!("livez")
+    let live = at("/livez")
         .and(only(READ))
         .map(|| super::json(&json!({"status": "alive"})));
-    let ready = path!("readyz").and(only(READ)).map(move || readiness(&app));
+    let ready = at("/readyz").and(only(READ)).map(move || readiness(&app));
     live.or(ready).unify().boxed()
 }
 

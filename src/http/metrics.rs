@@ -11,13 +11,14 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
     exponential_buckets,
 };
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderValue, Method, Request, StatusCode, header};
 use warp::reply::Response;
-use warp::{Filter, path};
 
 use super::app::App;
 use super::page;
+use super::paths::{self, at};
 use super::recover::{READ, only};
 use crate::config::Version;
 
@@ -115,7 +116,7 @@ impl HttpMetrics {
 
 /// The route.
 pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    path!("metrics")
+    at("/metrics")
         .and(only(READ))
         .map(move || {
             let mut text = Vec::new();
@@ -161,27 +162,8 @@ fn method_label(method: &Method) -> &'static str {
 }
 
 fn endpoint_label(path: &str) -> &'static str {
-    const ENDPOINTS: [&str; 16] = [
-        Version::V1.order_path(),
-        Version::V2.order_path(),
-        Version::V3.order_path(),
-        "/api/dashboard",
-        "/api/actors",
-        "/api/events",
-        "/api/sales",
-        "/api/history",
-        "/api/node",
-        "/api/customers",
-        "/ws/dashboard",
-        "/ws/actors",
-        "/ws/sales",
-        "/livez",
-        "/readyz",
-        "/metrics",
-    ];
-    match ENDPOINTS.into_iter().find(|endpoint| *endpoint == path) {
+    match paths::endpoint_of(path) {
         Some(endpoint) => endpoint,
-        None if path.starts_with("/api/actors/") => "/api/actors/{path}/kill",
         None if page::is_of_page(path) => "/",
         None => "other",
     }

@@ -5,6 +5,7 @@ mod app;
 mod body;
 mod customers;
 mod dashboard;
+mod documents;
 mod feed;
 mod health;
 mod metrics;
@@ -12,6 +13,7 @@ mod node;
 mod operator;
 mod order;
 mod page;
+mod paths;
 mod picture;
 mod problem;
 mod recover;
@@ -42,6 +44,8 @@ fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .or(customers::routes(app.clone()))
         .unify()
         .or(node::route(app.clone()))
+        .unify()
+        .or(documents::routes())
         .unify()
         .or(metrics::route(app.clone()))
         .unify()

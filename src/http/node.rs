@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Instant, Menu};
 use serde::Serialize;
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
-use warp::{Filter, path};
 
 use super::app::{App, FaultAccess};
 use super::customers::{MAX_DURATION_SECONDS, MAX_ORDERS, MAX_RATE_PER_SECOND};
+use super::paths::at;
 use super::recover::{READ, only};
 
 #[derive(Serialize)]
@@ -40,7 +41,7 @@ struct CustomerLimits {
 
 /// The route.
 pub(super) fn route(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    path!("api" / "node")
+    at("/api/node")
         .and(only(READ))
         .map(move || super::json(&describe(&app)))
         .boxed()

@@ -8,10 +8,9 @@ use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::path::FullPath;
 use warp::reply::Response;
 
+use super::paths::VIEWS;
 use super::recover::{READ, only};
 
-/// Paths that the page shows views at.
-const VIEWS: [&str; 5] = ["/", "/sales", "/node", "/till", "/docs"];
 /// Names below this change with their content.
 const HASHED: &str = "assets/";
 /// Nothing but the page's own files, and no connection to anybody but this node.

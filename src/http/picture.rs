@@ -19,6 +19,8 @@ const EVENTS_IN_A_PICTURE: usize = 64;
 #[derive(Serialize)]
 pub(super) struct Picture {
     server_timestamp: Instant,
+    /// When this node started: its sums and its events begin there.
+    started_at: Instant,
     /// Parents before their children.
     actors: Vec<ActorStatus>,
     /// By version.
@@ -81,6 +83,7 @@ impl Picture {
         let sockets = &app.metrics.sockets;
         Self {
             server_timestamp: Instant::now(),
+            started_at: app.started_at,
             actors: app.tree.snapshot(),
             flows: flows
                 .map(|(version, running)| (version.name(), flow(app, *version, running)))

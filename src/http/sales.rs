@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use coffee_rt_actors::board::Frame;
 use serde::Serialize;
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
-use warp::{Filter, path};
 
 use super::app::App;
 use super::feed::Feed;
+use super::paths::at;
 use super::problem::Problem;
 use super::recover::{READ, only};
 use super::socket;
@@ -26,13 +27,11 @@ pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let feed = Feed::new(app.board.changes(), MIN_INTERVAL, REFRESH, move || {
         serde_json::to_vec(&board.sales()?).ok().map(Frame::from)
     });
-    let sales = path!("api" / "sales")
-        .and(only(READ))
-        .map(move || once_read(sales.sales()));
-    let history = path!("api" / "history")
+    let sales = at("/api/sales").and(only(READ)).map(move || once_read(sales.sales()));
+    let history = at("/api/history")
         .and(only(READ))
         .map(move || once_read(history.history()));
-    let socket = path!("ws" / "sales").and(socket::upgrade(app, move || feed.subscribe()));
+    let socket = at("/ws/sales").and(socket::upgrade(app, move || feed.subscribe()));
     sales.or(history).unify().or(socket).unify().boxed()
 }
 

@@ -4,6 +4,8 @@ mod bodies;
 mod requests;
 mod sockets;
 
+pub use sockets::open as open_socket;
+
 use crate::support::wire::order;
 use crate::support::{Books, Database, Node, Reply, Wire, on_both_engines};
 
@@ -33,6 +35,12 @@ on_both_engines!(
     bad_input_is_named_and_changes_nothing,
     bad_frames_close_with_the_right_code
 );
+
+/// Every bad input: its name and its bytes.
+pub fn all() -> Vec<(String, Vec<u8>)> {
+    let table = bodies::cases().into_iter().chain(requests::cases());
+    table.map(|case| (case.name, case.bytes)).collect()
+}
 
 async fn bad_input_is_named_and_changes_nothing(database: Database) {
     let node = Node::start(&database).await;

@@ -7,6 +7,7 @@ mod all_versions;
 mod bad_input;
 mod crash;
 mod dead_letters;
+mod documents;
 mod drain;
 mod drills;
 mod faults;

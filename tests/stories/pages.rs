@@ -44,12 +44,24 @@ async fn sales_add_up_while_actors_die(database: Database) {
     let node = Node::start(&database).await;
     // The second in which counting began is not known as a whole.
     eventually("a whole second was counted", async || {
-        let seconds = get(&node, "/api/history").await["seconds"]["orders"].clone();
-        let last = seconds.as_array().unwrap().last().cloned();
-        if last == Some(json!(0)) {
+        let history: Value = node
+            .client
+            .get("/api/history")
+            .await
+            .map_err(|error| error.to_string())?;
+        match history["seconds"]["orders"].as_array().unwrap().last() {
+            Some(orders) if *orders == 0 => Ok(()),
+            last => Err(format!("{last:?}")),
+        }
+    })
+    .await;
+    eventually("those who carry orders are there", async || {
+        let paths = node.actor_paths().await;
+        let there = |carrier: &&str| paths.iter().any(|path| path == carrier);
+        if database.carriers().iter().all(there) {
             Ok(())
         } else {
-            Err(format!("{last:?}"))
+            Err(format!("{paths:?}"))
         }
     })
     .await;
@@ -60,7 +72,7 @@ async fn sales_add_up_while_actors_die(database: Database) {
         .iter()
         .chain(database.carriers())
     {
-        node.inject(path, "kill", 0).await;
+        node.inject(path, "kill", 1).await;
     }
     let fared = until_customers_are_gone(&node).await;
     let acknowledged = fared["acknowledged"].as_u64().unwrap();
@@ -142,7 +154,7 @@ async fn events_tell_of_a_kill_from_the_fault_to_the_first_work(database: Databa
     node.until_stored().await;
     let before = get(&node, "/api/events").await["newest_seq"].as_u64().unwrap();
     let victim = *database.carriers().last().unwrap();
-    node.inject(victim, "kill", 0).await;
+    node.inject(victim, "kill", 1).await;
     let story = eventually("the one that was killed works again", async || {
         // Each partition gets some: the key is the store.
         for store in ["uptown", "downtown", "central", "southend"] {

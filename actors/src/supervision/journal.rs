@@ -101,7 +101,7 @@ impl Journal {
     pub(super) fn after(&self, seq: u64, limit: usize) -> (Vec<TreeEvent>, u64) {
         let kept = self.0.lock();
         let oldest = kept.events.front().map_or(0, |event| event.seq);
-        let skipped = usize::try_from((seq + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
+        let skipped = usize::try_from(seq.saturating_add(1).saturating_sub(oldest)).unwrap_or(usize::MAX);
         let events = kept.events.iter().skip(skipped).take(limit).cloned().collect();
         (events, kept.newest_seq)
     }
@@ -179,6 +179,7 @@ mod tests {
         assert_eq!(seqs(count - 1, 100), [count]);
         assert!(seqs(count, 100).is_empty());
         assert!(seqs(count + 7, 100).is_empty());
+        assert!(seqs(u64::MAX, 100).is_empty());
         assert_eq!(seqs(0, usize::MAX).len(), KEPT_EVENTS);
         assert_eq!(journal.latest(2)[0].seq, count - 1);
         assert_eq!(

@@ -232,9 +232,11 @@ impl Tree {
             node.state = NodeState::Running;
             node.generation += 1;
             node.since = Instant::now();
-            node.handled_before += node.gauge.replace(gauge.clone()).map_or(0, |gauge| gauge.handled());
+            let (path, before) = (path.into(), node.gauge.take());
+            node.handled_before += before.map_or(0, |gauge| gauge.handled());
             node.control = Some(control);
-            self.journal.started(&path.into(), node.generation, gauge.first_work());
+            self.journal.started(&path, node.generation, gauge.first_work());
+            node.gauge = Some(gauge);
             node.generation
         });
         generation.unwrap_or_default()

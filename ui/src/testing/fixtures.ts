@@ -56,7 +56,7 @@ export function nodeInfo(changes: Partial<NodeInfo> = {}): NodeInfo {
     ],
     menu: { drinks: ["cappuccino", "americano", "latte"], stores: ["uptown", "airport"] },
     faults: "open",
-    customers: { max_rate_per_second: 1_000, max_duration_seconds: 600 },
+    customers: { max_rate_per_second: 1_000, max_duration_seconds: 600, max_orders: 200_000 },
     ...changes,
   };
 }
@@ -98,6 +98,7 @@ export function picture(changes: Partial<Picture> = {}): Picture {
   } as const;
   return {
     server_timestamp: "2026-11-22T09:10:06Z",
+    started_at: "2026-11-22T08:00:00Z",
     actors: [
       { ...actor, path: "root", parent: null, kind: "supervisor", strategy: "one_for_one" },
       { ...actor, path: "v1", parent: "root", kind: "supervisor", strategy: "one_for_one" },

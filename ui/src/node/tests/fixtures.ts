@@ -8,7 +8,7 @@ export function at(ms: number): string {
   return new Date(T0 + ms).toISOString();
 }
 
-const SUPERVISORS: Readonly<Record<string, string>> = {
+const SUPERVISORS: Readonly<Record<string, NonNullable<Actor["strategy"]>>> = {
   root: "one_for_one",
   shared: "one_for_one",
   v1: "one_for_one",
@@ -103,6 +103,7 @@ export function lagging(lag: number | null): Flow {
 export function picture(ms = 0, changes: Partial<Picture> = {}): Picture {
   return {
     server_timestamp: at(ms),
+    started_at: at(-60_000),
     actors: actors(),
     flows: { v1: directFlow(), v2: loggedFlow(), v3: loggedFlow() },
     store: { state: "up", reason: null },
@@ -130,10 +131,10 @@ export function info(changes: Partial<NodeInfo> = {}): NodeInfo {
     version: "1.0.0",
     engine: "sqlite",
     started_at: at(-60_000),
-    versions: [{ name: "v1", order_path: "/api/v1/orders" }],
+    versions: [{ name: "v1", order_path: "/api/v1/order" }],
     menu: { drinks: ["latte"], stores: ["uptown"] },
     faults: "open",
-    customers: { max_rate_per_second: 1_000, max_duration_seconds: 60 },
+    customers: { max_rate_per_second: 1_000, max_duration_seconds: 60, max_orders: 200_000 },
     ...changes,
   };
 }
