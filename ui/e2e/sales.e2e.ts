@@ -1,41 +1,12 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import { count, money } from "../src/lib/format.ts";
-import type { Sales } from "../src/lib/wire.ts";
+import { money } from "../src/lib/format.ts";
 import { Database } from "./support/database.ts";
-import type { Node } from "./support/node.ts";
+import { agree } from "./support/figures.ts";
 import { orders, past, place, sales, startCustomers } from "./support/orders.ts";
 import { story } from "./support/story.ts";
 
 const text = (page: Page, id: string) => page.getByTestId(id).textContent();
-
-/** What the page says of this hour, and what it must say by the node's own figures. */
-async function hourOf(page: Page, node: Node): Promise<{ shown: unknown; told: unknown }> {
-  const told = await sales(node);
-  const cells = told.cells.map((cell) => `heat-${cell.store}-${cell.drink}`);
-  const shown = await page.evaluate(
-    (ids) => ids.map((id) => document.querySelector(`[data-testid="${id}"]`)?.textContent ?? "is not there"),
-    ["hour-revenue", "hour-orders", "stored-total", ...cells],
-  );
-  return { shown, told: figures(told) };
-}
-
-function figures({ current_hour: hour, stored_total: total, cells }: Sales): string[] {
-  return [
-    money(hour?.revenue ?? 0),
-    count(hour?.order_count ?? 0),
-    count(total),
-    ...cells.map((cell) => count(cell.order_count)),
-  ];
-}
-
-async function agrees(page: Page, node: Node): Promise<void> {
-  const compare = async () => {
-    const { shown, told } = await hourOf(page, node);
-    return JSON.stringify(shown) === JSON.stringify(told) ? "agree" : JSON.stringify({ shown, told });
-  };
-  await expect.poll(compare, { message: "page and node" }).toBe("agree");
-}
 
 story("orders that are posted appear, with the figures of the node", async (stage) => {
   const node = await stage.node(stage.keep(Database.sqlite()));
@@ -46,7 +17,7 @@ story("orders that are posted appear, with the figures of the node", async (stag
   const all = orders(37);
   await place(node, all);
   await expect.poll(() => text(page, "stored-total")).toBe("37");
-  await agrees(page, node);
+  await agree(page, node);
 
   const stored = await sales(node);
   const revenue = stored.hours.reduce((sum, hour) => sum + Math.round(hour.revenue * 100), 0);
@@ -75,7 +46,7 @@ story("the rate follows the orders, and freshness is told", async (stage) => {
   expect(Number.parseFloat(freshness)).toBeGreaterThan(0);
   expect(Number.parseFloat(freshness)).toBeLessThan(1_000);
   await expect.poll(() => text(page, "rate-now")).toBe("0.0");
-  await agrees(page, node);
+  await agree(page, node);
 });
 
 story("nothing is known before the node's first view, and nothing is shown as 0", async (stage) => {
@@ -99,7 +70,7 @@ story("a page that is opened after the node was started anew has the history at 
   await first.crash();
   const node = await stage.again(first);
   const { page } = await stage.open(`${node.url}/sales`);
-  await agrees(page, node);
+  await agree(page, node);
   const minutes = (await past(node)).minutes.orders.reduce((sum, orders) => sum + orders, 0);
   expect(minutes).toBe(25);
   const chart = page.getByTestId("chart-minutes");

@@ -38,12 +38,12 @@ story("an order by hand is stored once, and its answer is shown", async (stage) 
     "southend",
     4.05,
   ]);
-  expect(await page.getByTestId("till-answer").textContent()).toContain(`"order_id": ${recent[0]?.id ?? ""}`);
+  expect(await page.getByTestId("till-answer").textContent()).toContain(`"id": ${recent[0]?.id ?? ""}`);
   // Another order with the same key is refused, and that is said.
   await page.getByTestId("till-price").fill("5");
   watch.allow(/status of 4\d\d/);
   await send(page, 422);
-  await page.getByTestId("till-problem").waitFor();
+  await page.getByTestId("till-error-Idempotency-Key").waitFor();
   expect((await sales(node)).stored_total).toBe(1);
 });
 

@@ -11,7 +11,10 @@ const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javas
 export async function localPage(context: BrowserContext): Promise<void> {
   const folder = process.env["COFFEE_RT_PAGE"];
   if (!folder) return;
-  await context.route(/^[^?]*\/(assets\/.*|sales|node|till|docs)?$/, (route) => {
+  // What is not loaded from the node itself is a stranger to Chromium.
+  await context.grantPermissions(["local-network-access"]);
+  const isOfPage = ({ pathname }: URL) => /^\/(assets\/.*|sales|node|till|docs)?$/.test(pathname);
+  await context.route(isOfPage, (route) => {
     const { pathname } = new URL(route.request().url());
     const file = pathname.startsWith("/assets/") ? pathname : "/index.html";
     const contentType = TYPES[extname(file)] ?? "image/svg+xml";

@@ -49,9 +49,10 @@ export class Watch {
     this.allowed.push(...patterns);
   }
 
-  /** What was heard and not allowed. */
+  /** What was heard and not allowed, each once. */
   get complaints(): string[] {
-    return this.heard.filter((line) => !this.allowed.some((pattern) => pattern.test(line)));
+    const forbidden = this.heard.filter((line) => !this.allowed.some((pattern) => pattern.test(line)));
+    return [...new Set(forbidden)];
   }
 
   private asked(url: string): void {

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import type { Mode } from "./ActorRow.tsx";
 
 /** A fault that waits to be confirmed. */
@@ -34,7 +34,8 @@ export function ConfirmFault({ wanted, onConfirm, onCancel }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const ok = useRef<HTMLButtonElement>(null);
   const [never, setNever] = useState(false);
-  useEffect(() => {
+  // Before it leaves the document: only a dialog that is closed there gives the focus back to what opened it.
+  useLayoutEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
     ok.current?.focus();

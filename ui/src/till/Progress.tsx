@@ -28,7 +28,9 @@ function Figures({ run, running }: { readonly run: Run; readonly running: boolea
   const asked = `${run.version}, ${count(run.rate_per_second)} a second`;
   return (
     <>
-      <h3 role="status">{running ? "Under way" : "Last run"}</h3>
+      <h3>
+        <span role="status">{running ? "Under way" : "Last run"}</span>
+      </h3>
       <p className="muted num">
         {asked}, began {began}, {span(run.elapsed_seconds)} of {span(run.duration_seconds)}
       </p>

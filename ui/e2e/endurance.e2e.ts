@@ -1,0 +1,118 @@
+import type { CDPSession, Page } from "playwright-core";
+import { expect } from "vitest";
+import { Database } from "./support/database.ts";
+import { measured, quantile } from "./support/facts.ts";
+import { inject, picture, startCustomers } from "./support/orders.ts";
+import { story } from "./support/story.ts";
+import { newestSeq } from "./support/tree.ts";
+
+/** What the node keeps, and the page as well. */
+const EVENTS = 10_000;
+/** Requests under way at once. */
+const HANDS = 16;
+const FRAME_LIMIT_MS = 50;
+const MOST_ROWS = 80;
+/** Frames in which the log is scrolled from its end to its beginning. */
+const SCROLL_FRAMES = 120;
+
+/** Fills the node's log: stalls are events, and nothing is restarted. */
+async function manyEvents(stall: () => Promise<void>): Promise<void> {
+  const hand = async () => {
+    for (let done = 0; done < EVENTS / HANDS; done += 1) await stall();
+  };
+  await Promise.all(Array.from({ length: HANDS }, hand));
+}
+
+/** Scrolls the log evenly to its top and back: how long each frame took, and the most rows in the document. */
+function scroll(page: Page): Promise<{ frames: number[]; rows: number }> {
+  return page.getByTestId("event-log").evaluate(
+    (log, steps) =>
+      new Promise<{ frames: number[]; rows: number }>((done) => {
+        const [frames, bottom]: [number[], number] = [[], log.scrollHeight - log.clientHeight];
+        let [step, last, rows] = [0, performance.now(), 0];
+        const next = (now: number) => {
+          frames.push(now - last);
+          last = now;
+          rows = Math.max(rows, log.querySelectorAll('[data-testid^="event-"]').length);
+          step += 1;
+          if (step > 2 * steps) return done({ frames: frames.slice(1), rows });
+          log.scrollTop = bottom * Math.abs(1 - step / steps);
+          requestAnimationFrame(next);
+        };
+        requestAnimationFrame(next);
+      }),
+    SCROLL_FRAMES,
+  );
+}
+
+story("10,000 events are scrolled smoothly, from the end to the beginning and back", async (stage) => {
+  const node = await stage.node(stage.keep(Database.sqlite()));
+  await manyEvents(() => inject(node, "v1/batcher-0", "stall"));
+  const newest = (await picture(node)).events.at(-1)?.seq ?? 0;
+  expect(newest).toBeGreaterThan(EVENTS);
+  const { page } = await stage.open(`${node.url}/node`);
+  const log = page.getByTestId("event-log");
+  const height = () => log.evaluate((element) => element.scrollHeight);
+  // All that the node keeps were fetched: each line is at least so high.
+  await expect.poll(height).toBeGreaterThan(EVENTS * 20);
+  expect(await newestSeq(page)).toBe(newest);
+  await startCustomers(node, 20, 60);
+  await log.hover();
+  const { frames, rows } = await scroll(page);
+  measured("10,000 events, frame while scrolling, median", quantile(frames, 0.5), "ms");
+  measured("10,000 events, frame while scrolling, p95", quantile(frames, 0.95), "ms", FRAME_LIMIT_MS);
+  measured("10,000 events, rows in the document", rows, "rows", MOST_ROWS);
+  expect(rows).toBeGreaterThan(10);
+  await log.evaluate((element) => (element.scrollTop = 0));
+  const top = () => page.locator('[data-testid="event-log"] .node-line-seq').first().textContent();
+  await expect.poll(async () => Number(await top())).toBeLessThanOrEqual(newest - EVENTS + 1);
+  await page.getByText("Jump to newest").click();
+  await expect.poll(() => newestSeq(page)).toBeGreaterThanOrEqual(newest);
+  await page.getByTestId("event-filter").fill("fan-out");
+  await expect.poll(height).toBeLessThan(EVENTS);
+});
+
+/** How long the page is watched while frames come, and how often its heap is looked at. */
+const WATCHED_S = 40;
+const LOOKS = 10;
+/** Less than this is no growth: the last minutes' seconds and freshness are kept. */
+const GROWTH_LIMIT_KB = 400;
+
+async function heapKb(session: CDPSession): Promise<number> {
+  // Twice: what finalizers let go of goes with the second.
+  for (let times = 0; times < 2; times += 1) await session.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await session.send("Runtime.getHeapUsage");
+  return usedSize / 1_000;
+}
+
+/** Frames of the sales and of the tree that a page received. */
+function countFrames(page: Page): () => number {
+  let frames = 0;
+  page.on("websocket", (socket) => socket.on("framereceived", () => (frames += 1)));
+  return () => frames;
+}
+
+story("memory does not grow while frames come", async (stage) => {
+  const node = await stage.node(stage.keep(Database.sqlite()));
+  await startCustomers(node, 100, WATCHED_S + 30);
+  const { context, watch } = await stage.context();
+  const page = await context.newPage();
+  await watch.hear(page);
+  const frames = countFrames(page);
+  await page.goto(node.url);
+  const session = await context.newCDPSession(page);
+  const heaps: number[] = [];
+  // By frames, not by time: a slow machine sends fewer.
+  const each = (WATCHED_S * 10 * 2) / LOOKS;
+  for (let look = 1; look <= LOOKS; look += 1) {
+    await expect.poll(frames, { timeout: 30_000 }).toBeGreaterThan(look * each);
+    heaps.push(await heapKb(session));
+  }
+  // What is made once is made in the first part.
+  const settled = heaps.slice(2);
+  const [first, second] = [settled.slice(0, LOOKS / 2 - 1), settled.slice(LOOKS / 2 - 1)];
+  const growth = quantile(second, 0.5) - quantile(first, 0.5);
+  measured("heap after frames of 40 s", heaps.at(-1) ?? Number.NaN, "kB");
+  measured("frames that came meanwhile", frames(), "frames");
+  measured("heap, second half against first", growth, "kB", GROWTH_LIMIT_KB);
+});
