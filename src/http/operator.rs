@@ -1,9 +1,7 @@
 //! Who may do what only operators may: inject faults, and send simulated customers.
 
-use std::convert::Infallible;
-
-use warp::Filter;
 use warp::http::{HeaderValue, StatusCode, header};
+use warp::{Filter, Rejection};
 
 use super::app::{App, FaultAccess};
 use super::problem::Problem;
@@ -15,17 +13,16 @@ pub(super) struct Caller {
     host: Option<String>,
 }
 
-/// Takes the caller from a request.
-pub(super) fn caller() -> impl Filter<Extract = (Caller,), Error = Infallible> + Clone {
-    let text = |headers: &warp::http::HeaderMap, name: header::HeaderName| {
-        let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.map(str::to_owned)
-    };
-    warp::header::headers_cloned().map(move |headers| Caller {
-        authorization: text(&headers, header::AUTHORIZATION),
-        origin: text(&headers, header::ORIGIN),
-        host: text(&headers, header::HOST),
-    })
+/// Takes the caller from a request; a header that is no text is refused, not passed over.
+pub(super) fn caller() -> impl Filter<Extract = (Caller,), Error = Rejection> + Clone {
+    warp::header::optional("authorization")
+        .and(warp::header::optional("origin"))
+        .and(warp::header::optional("host"))
+        .map(|authorization, origin, host| Caller {
+            authorization,
+            origin,
+            host,
+        })
 }
 
 impl Caller {

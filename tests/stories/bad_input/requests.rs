@@ -65,6 +65,11 @@ fn headers() -> Vec<Case> {
             bytes: request("POST /api/actors/v1/ingest/kill", &["Authorization: \u{f1}"], b""),
             want: Problem(400, "invalid-header", None),
         },
+        Case {
+            name: "an origin that is no text".into(),
+            bytes: request("POST /api/actors/v1/ingest/kill", &["Origin: \u{f1}"], b""),
+            want: Problem(400, "invalid-header", None),
+        },
     ]
 }
 
@@ -76,7 +81,7 @@ fn paths() -> Vec<Case> {
     };
     let nothing = || Problem(404, "not-found", None);
     vec![
-        at("POST /", nothing()),
+        at("POST /", Problem(405, "wrong-method", None)),
         at("POST /api", nothing()),
         at("POST /order", nothing()),
         at("POST /api/v1", nothing()),
