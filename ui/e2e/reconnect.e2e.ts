@@ -6,7 +6,7 @@ import { Proxy } from "./support/proxy.ts";
 import { agree } from "./support/figures.ts";
 import { isLive } from "./support/stage.ts";
 import { story } from "./support/story.ts";
-import { shownEvents } from "./support/tree.ts";
+import { shownEvents, storyOf } from "./support/tree.ts";
 import { NODE_AWAY } from "./support/watch.ts";
 
 const total = (page: Page) => page.getByTestId("stored-total").textContent();
@@ -48,8 +48,10 @@ story("the node's view marks that the node was started anew", async (stage) => {
   await isLive(page);
   await page.getByText("The node started anew").waitFor();
   // Numbers begin anew, and nothing that was there before is lost.
-  const numbers = (await shownEvents(page)).map((event) => event.seq);
-  expect(numbers.filter((seq) => seq === 1)).toHaveLength(2);
+  await page.getByTestId("event-filter").fill("fan-out");
+  const started = async () =>
+    (await storyOf(page, "shared/fan-out", 0)).filter((event) => event === "started gen 1");
+  await expect.poll(async () => (await started()).length).toBe(2);
 });
 
 story("a connection that is cut, or dead without a word, is made anew", async (stage) => {

@@ -40,7 +40,7 @@ export class Node {
   static async start(database: Database, options: NodeOptions = {}): Promise<Node> {
     const listen = options.listen ?? "127.0.0.1:0";
     const child = spawn(
-      needed("COFFEE_RT_BIN", "see ui/e2e/README.md"),
+      needed("COFFEE_RT_BIN", "run make page"),
       ["serve", "--listen", listen, "--log-format", "json"],
       { cwd: database.folder, env: environment(database, options), stdio: ["ignore", "pipe", "pipe"] },
     );

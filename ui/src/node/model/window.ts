@@ -1,5 +1,5 @@
 /** Rows outside the view that are kept in the document, on each side: a fast wheel finds them painted. */
-export const OVERSCAN_ROWS = 20;
+export const OVERSCAN_ROWS = 10;
 
 /** Rows in the document, and where the first one stands. */
 export interface Slice {

@@ -9,12 +9,12 @@ import { actor, actors, directFlow, event, events, lagging, loggedFlow } from ".
 describe("the window over the log", () => {
   it("holds what is seen and some more", () => {
     const slice = sliceOf(10_000, 26, 416, 5_200);
-    expect(slice).toEqual({ first: 180, end: 236, offsetPx: 180 * 26, totalPx: 260_000 });
+    expect(slice).toEqual({ first: 190, end: 226, offsetPx: 190 * 26, totalPx: 260_000 });
     expect(slice.end - slice.first).toBe(16 + 2 * OVERSCAN_ROWS);
   });
 
   it("ends with the list, also when scrolled past it", () => {
-    expect(sliceOf(10_000, 26, 416, 1e9)).toMatchObject({ first: 9_964, end: 10_000 });
+    expect(sliceOf(10_000, 26, 416, 1e9)).toMatchObject({ first: 9_974, end: 10_000 });
     expect(sliceOf(3, 26, 416, 500)).toMatchObject({ first: 0, end: 3 });
     expect(sliceOf(0, 26, 416, 0)).toMatchObject({ first: 0, end: 0, totalPx: 0 });
   });
