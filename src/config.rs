@@ -34,8 +34,8 @@ const PLAIN_VARIABLES: [(&str, &str); 9] = [
 /// What begins the names of variables that are settings of Kafka's client: `…SASL__PASSWORD` is `sasl.password`. They are
 /// read as they stand, too.
 const CLIENT_VARIABLES: &str = "COFFEE_RT_KAFKA__CLIENT__";
-/// `COFFEE_RT_*` variables that are no settings of the node: the client's address, the tests' own.
-const OTHER_VARIABLES: [&str; 3] = ["url", "test_", "fault_drill"];
+/// `COFFEE_RT_*` variables that are no settings of the node: the client's address, the tests' own, the build's.
+const OTHER_VARIABLES: [&str; 4] = ["url", "test_", "fault_drill", "ui"];
 
 /// All settings.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -65,3 +65,8 @@ need_npm() {
         die "the page needs Node.js 20.19 or newer, and this is $found; install a newer one from https://nodejs.org/en/download"
     fi
 }
+
+# Where cargo builds.
+target_dir() {
+    cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'
+}

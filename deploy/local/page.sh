@@ -23,8 +23,7 @@ if [ -z "${COFFEE_RT_BIN:-}" ]; then
     say "== the node with its page"
     need_perl
     cargo build --workspace --features "$TEST_FEATURES"
-    target_dir=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-    COFFEE_RT_BIN=$target_dir/debug/coffee-rt
+    COFFEE_RT_BIN=$(target_dir)/debug/coffee-rt
 fi
 export COFFEE_RT_BIN
 say "== stories in Chromium, with $COFFEE_RT_BIN"

@@ -11,5 +11,7 @@ export RUST_TEST_THREADS=${RUST_TEST_THREADS:-3}
 # Before the first build: without it the node has no page.
 need_npm
 deploy/local/lint.sh
+# The node that the stories ran is the page's too: built alone it would be another one, with features of its own.
+node=$(target_dir)/debug/coffee-rt
 deploy/local/with-services.sh postgres redis kafka -- \
-    bash -euc "cargo test --workspace --features '$TEST_FEATURES'; deploy/local/page.sh"
+    bash -euc "cargo test --workspace --features '$TEST_FEATURES'; COFFEE_RT_BIN='$node' deploy/local/page.sh"

@@ -19,6 +19,20 @@ fn with_env(variables: &[(&str, &str)], file: &str, check: impl FnOnce(Result<Co
 }
 
 #[test]
+fn variables_of_clients_tests_and_builds_are_no_settings() {
+    let others = [
+        "COFFEE_RT_URL",
+        "COFFEE_RT_TEST_SEED",
+        "COFFEE_RT_FAULT_DRILL",
+        "COFFEE_RT_UI",
+    ];
+    with_env(&others.map(|name| (name, "off")), "", |config| {
+        assert!(config.is_ok(), "{config:?}")
+    });
+    with_env(&[("COFFEE_RT_LOGS", "off")], "", |config| assert!(config.is_err()));
+}
+
+#[test]
 fn layers_win_in_their_order() {
     with_env(
         &[("COFFEE_RT_LISTEN", "127.0.0.1:9000")],

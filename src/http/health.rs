@@ -14,6 +14,7 @@ use warp::reply::Response;
 
 use super::app::{App, Readiness};
 use super::paths::at;
+use super::picture::StoreState;
 use super::recover::{READ, only};
 
 /// The routes.
@@ -27,11 +28,7 @@ pub(super) fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
 
 fn readiness(app: &App) -> Response {
     let store = app.health.borrow().clone();
-    let (state, reason) = match &store {
-        StoreHealth::Unknown => ("unknown", None),
-        StoreHealth::Up => ("up", None),
-        StoreHealth::Away(reason) => ("away", Some(reason)),
-    };
+    let StoreState { state, reason } = StoreState::of(&store);
     let shown = app.board.dashboard().is_some();
     let mut components = Map::new();
     components.insert(

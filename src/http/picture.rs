@@ -70,10 +70,12 @@ struct PartitionState {
     lag: u64,
 }
 
+/// How the store is.
 #[derive(Serialize)]
-struct StoreState {
-    state: &'static str,
-    reason: Option<String>,
+pub(super) struct StoreState {
+    pub(super) state: &'static str,
+    /// Why it is away.
+    pub(super) reason: Option<String>,
 }
 
 impl Picture {
@@ -88,7 +90,7 @@ impl Picture {
             flows: flows
                 .map(|(version, running)| (version.name(), flow(app, *version, running)))
                 .collect(),
-            store: store_state(&app.health.borrow()),
+            store: StoreState::of(&app.health.borrow()),
             frames_total: app.telemetry.fan_out.frames.get(),
             sockets: sockets.opened.get().saturating_sub(sockets.closed.get()),
             hydrations_total: app.telemetry.aggregator.hydrations.get(),
@@ -144,11 +146,14 @@ fn log_state(log: &LogHealth) -> LogState {
     }
 }
 
-fn store_state(health: &StoreHealth) -> StoreState {
-    let (state, reason) = match health {
-        StoreHealth::Unknown => ("unknown", None),
-        StoreHealth::Up => ("up", None),
-        StoreHealth::Away(reason) => ("away", Some(reason.clone())),
-    };
-    StoreState { state, reason }
+impl StoreState {
+    /// In words.
+    pub(super) fn of(health: &StoreHealth) -> Self {
+        let (state, reason) = match health {
+            StoreHealth::Unknown => ("unknown", None),
+            StoreHealth::Up => ("up", None),
+            StoreHealth::Away(reason) => ("away", Some(reason.clone())),
+        };
+        Self { state, reason }
+    }
 }
