@@ -191,9 +191,9 @@ async fn events_tell_of_a_kill_from_the_fault_to_the_first_work(database: Databa
         ]
     );
     assert_eq!(story[0]["detail"], "kill");
-    let times: Vec<_> = field(&json!(story), "at")
-        .map(|at| at.as_str().unwrap().to_owned())
-        .collect();
+    let times = json!(story);
+    let times = field(&times, "at").map(|at| at.as_str().unwrap().parse::<jiff::Timestamp>().unwrap());
+    let times: Vec<_> = times.collect();
     assert!(times.is_sorted(), "{times:?}");
     assert_events_can_be_paged(&node).await;
     let picture = get(&node, "/api/actors").await;
