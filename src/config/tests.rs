@@ -27,9 +27,11 @@ fn variables_of_clients_tests_and_builds_are_no_settings() {
         "COFFEE_RT_UI",
     ];
     with_env(&others.map(|name| (name, "off")), "", |config| {
-        assert!(config.is_ok(), "{config:?}")
+        assert!(config.is_ok(), "{config:?}");
     });
-    with_env(&[("COFFEE_RT_LOGS", "off")], "", |config| assert!(config.is_err()));
+    with_env(&[("COFFEE_RT_LOGS", "off")], "", |config| {
+        assert!(config.is_err(), "{config:?}");
+    });
 }
 
 #[test]
