@@ -66,6 +66,16 @@ fn headers() -> Vec<Case> {
             want: Problem(400, "invalid-header", None),
         },
         Case {
+            name: "GET with a token that is no text".into(),
+            bytes: request("GET /api/customers", &["Authorization: \u{f1}"], b""),
+            want: Problem(400, "invalid-header", None),
+        },
+        Case {
+            name: "DELETE with a token that is no text".into(),
+            bytes: request("DELETE /api/customers", &["Authorization: \u{f1}"], b""),
+            want: Problem(400, "invalid-header", None),
+        },
+        Case {
             name: "an origin that is no text".into(),
             bytes: request("POST /api/actors/v1/ingest/kill", &["Origin: \u{f1}"], b""),
             want: Problem(400, "invalid-header", None),
