@@ -6,8 +6,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=deploy/local/lib.sh
 . deploy/local/lib.sh
 
-# Stories mostly wait: for services to come back, for deadlines to pass.
-export RUST_TEST_THREADS=${RUST_TEST_THREADS:-3}
 # Before the first build: without it the node has no page.
 need_npm
 deploy/local/lint.sh
