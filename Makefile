@@ -1,6 +1,6 @@
 # Every target is one line here; what it does is in deploy/local/ and .ci/.
 .DEFAULT_GOAL := help
-.PHONY: help test lint page bench coverage secrets deny clean-local
+.PHONY: help test lint page soak bench coverage secrets deny clean-local
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -13,6 +13,10 @@ lint: ## formatting, clippy, shell checks
 
 page: ## only the web page: its types, tests, and stories in a Chromium against real nodes
 	@deploy/local/with-services.sh postgres redis kafka -- deploy/local/page.sh
+
+soak: ## an hour of the page's frames, while its heap is watched
+	@COFFEE_RT_WATCHED_FRAMES=45000 deploy/local/with-services.sh postgres redis kafka -- \
+		deploy/local/page.sh endurance -t 'memory does not grow' --testTimeout=5400000
 
 bench: ## figures against goals, release build; BENCH="acks --engine sqlite" for a part
 	@deploy/local/bench.sh $(BENCH)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The web page: types and formatting, its own tests, then stories in a real Chromium against real nodes. To be run inside
-# with-services.sh. A node that is there already is named by COFFEE_RT_BIN; otherwise it is built.
+# with-services.sh. A node that is there already is named by COFFEE_RT_BIN; otherwise it is built. Arguments choose stories.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=deploy/local/lib.sh
@@ -27,4 +27,4 @@ if [ -z "${COFFEE_RT_BIN:-}" ]; then
 fi
 export COFFEE_RT_BIN
 say "== stories in Chromium, with $COFFEE_RT_BIN"
-(cd ui && npm run --silent e2e)
+(cd ui && npm run --silent e2e -- "$@")

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use coffee_rt_actors::ports::LogError;
@@ -11,7 +12,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::reason::LastReason;
+use super::reason::LastTrial;
 
 /// How long Kafka may take to answer a question.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -101,7 +102,7 @@ impl Names {
 pub struct ClientSettings {
     config: ClientConfig,
     pub(super) names: Arc<Names>,
-    pub(super) last_reason: Arc<LastReason>,
+    pub(super) last_trial: Arc<LastTrial>,
 }
 
 impl ClientSettings {
@@ -146,7 +147,7 @@ impl ClientSettings {
             Ok(_) => Ok(Self {
                 config,
                 names: Arc::new(names),
-                last_reason: Arc::default(),
+                last_trial: Arc::default(),
             }),
             Err(KafkaError::ClientConfig(_, reason, name, value)) => {
                 Err(SettingsError(unusable(&name, &value, &reason)))
@@ -206,10 +207,15 @@ fn unusable(name: &str, value: &str, reason: &str) -> String {
 }
 
 /// What librdkafka says by itself goes to the node's log.
-pub(super) struct Quiet;
+#[derive(Default)]
+pub(super) struct Quiet {
+    /// How much it has said.
+    pub(super) lines: AtomicU64,
+}
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.lines.fetch_add(1, Ordering::Relaxed);
         log(level, facility, message);
     }
 

@@ -1,7 +1,7 @@
 //! The topic as a log: appends, and a node's rounds.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use coffee_rt_actors::domain::{Menu, Order};
@@ -11,16 +11,21 @@ use parking_lot::Mutex;
 use rdkafka::consumer::Consumer;
 use tokio::sync::watch;
 
-use super::client::{ANSWER_TIMEOUT, ClientSettings, blocking};
+use super::client::{ANSWER_TIMEOUT, ClientSettings, NO_BROKER, blocking};
 use super::lag::{lags, watermarks};
 use super::membership::Membership;
 use super::partition::KafkaPartition;
 use super::producer::{Outgoing, Producer};
+use super::reason::Trial;
 use super::record::number;
 use super::topics::{Topics, metadata, partitions};
 
 /// A round asks several questions, of which the first that is not answered ends it.
 const _: () = assert!(ANSWER_TIMEOUT.as_millis() < ROUND_LIMIT.as_millis());
+
+/// Rounds in which a node's own clients know no broker and a new one does, before they are made anew: brokers that have
+/// just come back are known to the new ones first.
+const LOST_ROUNDS: u32 = 2;
 
 /// What a node does with the topic.
 #[derive(Clone, Debug)]
@@ -42,6 +47,8 @@ pub struct KafkaLog {
     membership: Arc<Membership>,
     topics: Topics,
     has_topics: AtomicBool,
+    /// Rounds in a row in which this node's own clients knew no broker, and a new one did.
+    rounds_lost: AtomicU32,
     /// As of the last round.
     backlog: AtomicU64,
     dead_letters_there: AtomicU64,
@@ -60,6 +67,7 @@ impl KafkaLog {
             client,
             settings,
             has_topics: AtomicBool::new(false),
+            rounds_lost: AtomicU32::new(0),
             backlog: AtomicU64::new(0),
             dead_letters_there: AtomicU64::new(0),
             known_partitions: Mutex::default(),
@@ -136,7 +144,17 @@ impl OrderLog for KafkaLog {
     }
 
     async fn keep(&self) -> Result<LogStatus, LogError> {
-        self.client.or_reason(self.round().await).await
+        match self.round().await {
+            Err(LogError::Away(away)) if away == NO_BROKER => {
+                let trial = self.client.trial().await;
+                self.heal(&trial);
+                trial.away()
+            }
+            answer => {
+                self.rounds_lost.store(0, Ordering::Relaxed);
+                answer
+            }
+        }
     }
 
     async fn leave(&self) -> Result<(), LogError> {
@@ -150,6 +168,19 @@ impl OrderLog for KafkaLog {
 }
 
 impl KafkaLog {
+    /// Where new clients get answers, round after round, and this node's own know no broker, these are made anew: they may
+    /// have forgotten all brokers (<https://github.com/confluentinc/librdkafka/issues/5301>).
+    fn heal(&self, trial: &Trial) {
+        if *trial != Trial::Answered {
+            self.rounds_lost.store(0, Ordering::Relaxed);
+        } else if self.rounds_lost.fetch_add(1, Ordering::Relaxed) + 1 >= LOST_ROUNDS {
+            self.rounds_lost.store(0, Ordering::Relaxed);
+            tracing::warn!("this node's clients know no broker although there is one, making others");
+            self.membership.give_up();
+            self.topics.forget_admin();
+        }
+    }
+
     async fn round(&self) -> Result<LogStatus, LogError> {
         self.make_topics().await?;
         self.membership.join()?;

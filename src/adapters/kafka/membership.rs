@@ -67,9 +67,18 @@ impl Membership {
         if member.as_ref().is_some_and(|member| !member.thread.is_finished()) {
             return Ok(());
         }
-        *member = None;
+        // Its end may wait for brokers.
+        let earlier = member.take();
+        std::thread::spawn(move || drop(earlier));
         *member = Some(self.new_member().map_err(|error| away(&error))?);
         Ok(())
+    }
+
+    /// Gives up the place in the group: the next join takes another one, with a client that asks for the brokers anew.
+    pub(super) fn give_up(&self) {
+        if let Some(member) = self.member.lock().as_ref() {
+            member.leaving.store(true, Ordering::Relaxed);
+        }
     }
 
     fn new_member(&self) -> KafkaResult<Member> {

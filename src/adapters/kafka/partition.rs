@@ -173,13 +173,15 @@ impl KafkaStream {
         let mut records: Vec<_> = self.first.lock().take().into_iter().collect();
         let mut weight: usize = records.iter().map(Record::weight).sum();
         while weight < limit {
-            match self.client.poll(Duration::ZERO) {
+            match self.client.arrived() {
                 Some(Ok(message)) => {
                     let record = record(&message, &self.menu);
                     weight += record.weight();
                     records.push(record);
                 }
-                Some(Err(error)) if is_passing(&error) => tracing::debug!(%error, "kafka partition"),
+                Some(Err(error)) if is_passing(&error) && !may_be_lost(&error) => {
+                    tracing::debug!(%error, "kafka partition");
+                }
                 // What arrived before is not lost: the next stream begins where the store is.
                 Some(Err(error)) => return Err(away(&error)),
                 None => break,
@@ -187,6 +189,13 @@ impl KafkaStream {
         }
         Ok(records)
     }
+}
+
+/// Whether the client may know no broker any more. Where brokers say for a moment that there are none, as one does that
+/// hung and was taken for dead, a client forgets them all and may never ask again
+/// (<https://github.com/confluentinc/librdkafka/issues/5301>). It does not tell that from brokers that are down.
+fn may_be_lost(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
 /// Whether the client goes on by itself.

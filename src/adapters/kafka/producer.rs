@@ -20,9 +20,9 @@ use super::client::{self, ClientSettings, away};
 pub const DELIVERY_TIMEOUT_MS: u64 = 4_000;
 /// librdkafka should give up before its caller does.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(DELIVERY_TIMEOUT_MS + 1_000);
-/// Groups that may fail one after the other before the producer is taken to be stuck: after a broker that hung it may wait
-/// for answers that never come, for longer than anybody waits for it. Enough of them that a broker that is away for a moment
-/// finds the producer that it knows.
+/// Groups that may fail one after the other before the producer is taken to know no broker any more, as a client may after
+/// a broker hung (<https://github.com/confluentinc/librdkafka/issues/5301>). Enough of them that a broker that is away for a
+/// moment finds the producer that it knows.
 const FAILURES_IN_A_ROW: u32 = 4;
 /// Records that may be under way in one producer: several groups of dead letters beside one of orders.
 const MAX_RECORDS_UNDER_WAY: usize = 20_000;

@@ -1,10 +1,14 @@
 //! A client that reads what it is told to read, beside the group's assignments.
 
 use std::ops::Deref;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use coffee_rt_actors::ports::LogError;
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
+use rdkafka::message::BorrowedMessage;
 
 use super::client::{ClientSettings, Quiet, away};
 
@@ -36,6 +40,18 @@ impl Reading {
         let own = [("auto.offset.reset", "earliest"), ("enable.partition.eof", "true")];
         Ok(Self(Some(consumer(settings, &own)?)))
     }
+
+    /// What has arrived, if anything has. The lines of the client's log stand in the same queue, and end no reading of it.
+    pub(super) fn arrived(&self) -> Option<KafkaResult<BorrowedMessage<'_>>> {
+        let said = || self.context().lines.load(Ordering::Relaxed);
+        loop {
+            let before = said();
+            let found = self.poll(Duration::ZERO);
+            if found.is_some() || said() == before {
+                return found;
+            }
+        }
+    }
 }
 
 fn consumer(settings: &ClientSettings, own: &[(&str, &str)]) -> Result<BaseConsumer<Quiet>, LogError> {
@@ -53,7 +69,7 @@ fn consumer(settings: &ClientSettings, own: &[(&str, &str)]) -> Result<BaseConsu
     for (name, value) in own {
         config.set(*name, *value);
     }
-    BaseConsumer::from_config_and_context(&config, Quiet).map_err(|error| away(&error))
+    BaseConsumer::from_config_and_context(&config, Quiet::default()).map_err(|error| away(&error))
 }
 
 impl Deref for Reading {

@@ -22,46 +22,71 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long a reason holds: each trial costs threads and connections.
 const REASON_AGE: Duration = Duration::from_secs(10);
 
-/// The reason found last, if any, and when.
-pub(super) type LastReason = Mutex<Option<(Instant, Option<String>)>>;
+/// What a client was told that tried anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trial {
+    /// It got an answer.
+    Answered,
+    /// Why there is none.
+    Refused(String),
+    /// Nothing.
+    Silent,
+}
+
+impl Trial {
+    /// That no broker can be reached, and why.
+    pub(super) fn away<T>(self) -> Result<T, LogError> {
+        Err(LogError::Away(match self {
+            Self::Refused(reason) => format!("{NO_BROKER}: {reason}"),
+            Self::Answered | Self::Silent => NO_BROKER.to_owned(),
+        }))
+    }
+}
+
+/// The last trial, and when it was.
+pub(super) type LastTrial = Mutex<Option<(Instant, Trial)>>;
 
 impl ClientSettings {
     /// An answer; where no broker could be reached, with the reason.
     pub(super) async fn or_reason<T>(&self, answer: Result<T, LogError>) -> Result<T, LogError> {
         match answer {
-            Err(LogError::Away(away)) if away == NO_BROKER => Err(LogError::Away(match self.reason().await {
-                Some(reason) => format!("{NO_BROKER}: {reason}"),
-                None => away,
-            })),
+            Err(LogError::Away(away)) if away == NO_BROKER => self.trial().await.away(),
             answer => answer,
         }
     }
 
-    async fn reason(&self) -> Option<String> {
-        let known = self.last_reason.lock().clone();
-        if let Some((_, reason)) = known.filter(|(found, _)| found.elapsed() < REASON_AGE) {
-            return reason;
+    /// What a client is told that tries anew, as of the last ten seconds where it got no answer.
+    pub(super) async fn trial(&self) -> Trial {
+        let known = self.last_trial.lock().clone();
+        if let Some((_, trial)) = known.filter(|(when, trial)| when.elapsed() < REASON_AGE && *trial != Trial::Answered)
+        {
+            return trial;
         }
         let settings = self.clone();
-        let reason = blocking(move || Ok(try_anew(&settings))).await.ok().flatten();
-        *self.last_reason.lock() = Some((Instant::now(), reason.clone()));
-        reason
+        let trial = blocking(move || Ok(try_anew(&settings))).await.unwrap_or(Trial::Silent);
+        *self.last_trial.lock() = Some((Instant::now(), trial.clone()));
+        trial
     }
 }
 
-/// What a new client is told that asks for the topic; nothing where it gets an answer, or none of any kind. Blocks.
-fn try_anew(settings: &ClientSettings) -> Option<String> {
+/// Has a new client ask for the topic. Blocks.
+fn try_anew(settings: &ClientSettings) -> Trial {
     let told = Arc::new(Mutex::new(None));
-    let client = BaseConsumer::from_config_and_context(&settings.config(), Listener(told.clone())).ok()?;
+    let Ok(client) = BaseConsumer::from_config_and_context(&settings.config(), Listener(told.clone())) else {
+        return Trial::Silent;
+    };
     let until = Instant::now() + TRIAL;
-    while Instant::now() < until && client.fetch_metadata(Some(&settings.names.topic), LOOK).is_err() {
+    while Instant::now() < until {
+        if client.fetch_metadata(Some(&settings.names.topic), LOOK).is_ok() {
+            return Trial::Answered;
+        }
         // What it is told is told on by whoever polls it.
         let _ = client.poll(Duration::ZERO);
         if let Some(reason) = told.lock().take() {
-            return Some(reason);
+            return Trial::Refused(reason);
         }
     }
-    None
+    Trial::Silent
 }
 
 /// Keeps what is said about a connection that failed.

@@ -46,8 +46,15 @@ impl Topics {
         // Nobody takes this client's messages off its queue.
         let mut config = self.settings.config();
         config.set_log_level(RDKafkaLogLevel::Emerg);
-        let made = AdminClient::from_config_and_context(&config, Quiet);
+        let made = AdminClient::from_config_and_context(&config, Quiet::default());
         Ok(admin.insert(Arc::new(made.map_err(|error| away(&error))?)).clone())
+    }
+
+    /// The next question is asked by another client.
+    pub(super) fn forget_admin(&self) {
+        let earlier = self.admin.lock().take();
+        // Its end waits for its thread.
+        std::thread::spawn(move || drop(earlier));
     }
 
     /// The numbers of a topic's partitions; none where there is no such topic.
@@ -107,7 +114,11 @@ impl Topics {
             return durability;
         }
         // Managed Kafkas may not show their settings.
-        let durability = self.ask_durability().await.unwrap_or(Durability::Unknown);
+        let durability = self.ask_durability().await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "what an acknowledgement means is not known");
+            self.forget_admin();
+            Durability::Unknown
+        });
         *self.durability.lock() = Some((Instant::now(), durability));
         durability
     }
