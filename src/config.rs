@@ -14,7 +14,7 @@ mod secret;
 mod version;
 
 pub use secret::{ClientTable, Secret, ServiceUrl};
-pub use version::Version;
+pub use version::{Version, Versions};
 
 /// The file read from the working directory unless another is named.
 pub const DEFAULT_FILE: &str = "coffee-rt.toml";
@@ -44,7 +44,7 @@ pub struct Config {
     /// Where HTTP is served.
     pub listen: SocketAddr,
     /// Which architecture versions run; all that are configured where absent.
-    pub versions: Option<version::Versions>,
+    pub versions: Option<Versions>,
     /// PostgreSQL; the embedded SQLite where absent.
     pub database_url: Option<ServiceUrl>,
     /// Redis, for orders through its streams and for deltas between nodes.

@@ -8,5 +8,6 @@ pub mod http;
 pub mod load;
 pub mod logs;
 pub mod node;
+pub mod scenario;
 pub mod stores;
 pub mod tree;

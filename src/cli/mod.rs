@@ -20,6 +20,7 @@ mod feed;
 pub mod kill;
 pub mod migrate;
 pub mod replay;
+pub mod scenario;
 mod screen;
 pub mod serve;
 pub mod simulate;
@@ -69,6 +70,8 @@ pub enum Command {
     DeadLetters(Box<dead_letters::Args>),
     /// Read Kafka's topic again, into a new database or one that lost orders
     Replay(replay::Args),
+    /// Run load, faults and checks out of a file
+    Scenario(Box<scenario::Args>),
     /// Bring the store's schema up to date
     Migrate(migrate::Args),
     /// Print the effective settings
@@ -203,6 +206,7 @@ async fn run(command: Command) -> Exit {
         Command::Audit(args) => conclude(audit::run(args)).await,
         Command::DeadLetters(args) => conclude(dead_letters::run(*args)).await,
         Command::Replay(args) => conclude(replay::run(args)).await,
+        Command::Scenario(args) => conclude(scenario::run(*args)).await,
         Command::Migrate(args) => conclude(migrate::run(args)).await,
         Command::Config(args) => conclude(async { config::run(&args) }).await,
     }

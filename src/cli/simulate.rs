@@ -1,12 +1,10 @@
 //! `simulate`: customers place orders at a node, and every answer is checked.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use coffee_rt_actors::domain::{Item, Menu};
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::screen::print;
@@ -17,6 +15,7 @@ use crate::load::{
     Arrivals, Counts, DEFAULT_CONNECTIONS, Driver, Finished, Options, PROFILES, Pace, Profile, Progress, RetryPolicy,
     Running, profile_named,
 };
+use crate::scenario::parse_span;
 
 /// Length of a run that was given neither a duration nor a count.
 const DEFAULT_DURATION_SECONDS: u64 = 30;
@@ -44,7 +43,7 @@ pub struct Args {
     #[arg(long, default_value_t = 100.0, value_name = "N", conflicts_with = "closed")]
     pub rate: f64,
     /// How long orders are placed, such as 30s, 2m or 500ms [default: 30s, without --count]
-    #[arg(long, value_parser = duration, value_name = "TIME")]
+    #[arg(long, value_parser = parse_span, value_name = "TIME")]
     pub duration: Option<Duration>,
     /// Place this many orders at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -63,7 +62,7 @@ pub struct Args {
     #[arg(long, default_value_t = DEFAULT_CONNECTIONS, value_name = "N")]
     pub connections: usize,
     /// How long one attempt may take [default: 12s]
-    #[arg(long, value_parser = duration, value_name = "TIME")]
+    #[arg(long, value_parser = parse_span, value_name = "TIME")]
     pub timeout: Option<Duration>,
     /// Send orders that were refused with 503 again
     #[arg(long)]
@@ -93,19 +92,6 @@ pub enum ArrivalsArg {
     Constant,
     /// Independently of each other, like real customers
     Exponential,
-}
-
-/// Reads a length of time such as `30s`, `2m`, `1m 30s` or `500ms`.
-///
-/// # Errors
-/// Says how to write one.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let complain = || format!("{text:?} is no length of time: write it like 30s, 2m or 500ms");
-    let duration = SignedDuration::from_str(text.trim()).map_err(|_| complain())?;
-    Duration::try_from(duration)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(complain)
 }
 
 fn share(text: &str) -> Result<(Profile, u32), String> {
@@ -269,22 +255,6 @@ mod tests {
         match Cli::try_parse_from(words)?.command {
             Some(Command::Simulate(args)) => Ok(args),
             other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn lengths_of_time_are_written_as_people_write_them() {
-        for (text, millis) in [
-            ("30s", 30_000),
-            ("2m", 120_000),
-            ("500ms", 500),
-            ("1m30s", 90_000),
-            ("1h", 3_600_000),
-        ] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-        for text in ["", "30", "-3s", "0s", "soon"] {
-            assert!(duration(text).is_err(), "{text}");
         }
     }
 

@@ -79,7 +79,7 @@ impl Driver {
         let (plan, stop) = (Plan::new(&self.options), stop.child_token());
         let (closed_plan, open_plan) = match self.options.pace {
             Pace::Closed => (Some(Mutex::new(plan)), None),
-            Pace::Open { .. } => (None, Some(plan)),
+            Pace::Open { .. } | Pace::Ramp { .. } => (None, Some(plan)),
         };
         let shared = Arc::new(Shared {
             books: Mutex::new(Books::new(&self.options)),

@@ -45,8 +45,44 @@ pub enum Pace {
         /// How they are spread.
         arrivals: Arrivals,
     },
+    /// The same at a rate that grows or falls evenly over the run's duration.
+    Ramp {
+        /// Distinct orders each second at the start.
+        from_per_second: f64,
+        /// At the end.
+        to_per_second: f64,
+        /// How they are spread.
+        arrivals: Arrivals,
+    },
     /// Each connection sends its next order when the last is answered.
     Closed,
+}
+
+impl Pace {
+    /// Orders each second after this share of the run's duration, and how they are spread; none where the node's answers
+    /// decide.
+    pub(super) fn rate_at(self, share: f64) -> Option<(f64, Arrivals)> {
+        match self {
+            Self::Open {
+                rate_per_second,
+                arrivals,
+            } => Some((rate_per_second, arrivals)),
+            Self::Ramp {
+                from_per_second,
+                to_per_second,
+                arrivals,
+            } => Some((
+                from_per_second + (to_per_second - from_per_second) * share.clamp(0.0, 1.0),
+                arrivals,
+            )),
+            Self::Closed => None,
+        }
+    }
+
+    /// Orders each second on average; none where the node's answers decide.
+    pub(super) fn mean_rate(self) -> Option<f64> {
+        self.rate_at(0.5).map(|(rate, _)| rate)
+    }
 }
 
 /// What is done about orders that got no acknowledgement. Each repeat carries the order's key.
@@ -159,8 +195,12 @@ impl Options {
                 "a run needs 1 to {MAX_PROFILES} profiles with shares up to {MAX_SHARE}, one of them above zero"
             ));
         }
-        if let Pace::Open { rate_per_second, .. } = self.pace {
-            if !(rate_per_second > 0.0 && rate_per_second <= MAX_RATE_PER_SECOND) {
+        if matches!(self.pace, Pace::Ramp { .. }) && self.duration.is_none() {
+            return complain("a rate that changes needs a duration in which it does".to_owned());
+        }
+        if let Some(rate_per_second) = self.pace.mean_rate() {
+            let ends = [0.0, 1.0].map(|share| self.pace.rate_at(share).map_or(0.0, |(rate, _)| rate));
+            if !ends.iter().all(|rate| *rate > 0.0 && *rate <= MAX_RATE_PER_SECOND) {
                 return complain(format!(
                     "the rate must be above 0 and at most {MAX_RATE_PER_SECOND} orders a second"
                 ));

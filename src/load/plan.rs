@@ -58,11 +58,8 @@ impl Plan {
         let index = pick(&self.shares, self.shares.len(), &mut self.rng);
         self.visit = visit(index, &self.profiles[usize::from(index)], &self.menu, &mut self.rng).into();
         self.due_seconds += self.gap_seconds;
-        if let Pace::Open {
-            rate_per_second,
-            arrivals,
-        } = self.pace
-        {
+        let share = self.due_seconds / self.duration.as_secs_f64();
+        if let Some((rate_per_second, arrivals)) = self.pace.rate_at(share) {
             let stretch = match arrivals {
                 Arrivals::Constant => 1.0,
                 // 1 - [0, 1) is never zero, so the logarithm is finite.

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::ledger::{Counts, Ledger};
-use super::options::{Options, Pace};
+use super::options::Options;
 
 /// The longest time that is told apart; longer ones count as this.
 const MAX_RECORDED_MICROS: u64 = 600_000_000;
@@ -166,10 +166,7 @@ impl Books {
         Report {
             version: options.version.to_string(),
             seed: options.seed,
-            asked_per_second: match options.pace {
-                Pace::Open { rate_per_second, .. } => Some(rate_per_second),
-                Pace::Closed => None,
-            },
+            asked_per_second: options.pace.mean_rate(),
             achieved_per_second: counts.acknowledged as f64 / elapsed_seconds.max(f64::EPSILON),
             elapsed_seconds,
             counts,

@@ -1,0 +1,267 @@
+//! `scenario`: load, faults and checks out of a file, against a node.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Subcommand};
+use console::style;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::screen::{print, table};
+use super::{Exit, Failure};
+use crate::load::Progress;
+use crate::scenario::{Check, Environment, Outcome, Run, Scenario, Verdict};
+
+/// How often the progress is shown.
+const PROGRESS_MILLIS: u64 = 250;
+/// The longest scenario file, in bytes.
+const MAX_FILE_BYTES: u64 = 256 * 1024;
+
+/// Run load, faults and checks out of a file
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Args {
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub command: Command,
+}
+
+/// What is done with scenarios.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario and judge what it showed
+    Run(RunArgs),
+    /// Say whether a file makes sense, and what it would do
+    Check {
+        /// The scenario
+        file: PathBuf,
+    },
+}
+
+/// How a scenario is run.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  coffee-rt scenario run scenarios/kill-batchers.toml
+  coffee-rt scenario run scenarios/baseline.toml --shorten 10 --json
+  coffee-rt scenario run scenarios/baseline.toml --url http://127.0.0.1:8005     a node that runs already
+
+A node is started in a folder of its own, and ended with the run. Ctrl-C ends the run and the node.
+
+Exit codes: 0 passed, 1 a threshold was missed, 2 the file makes no sense, 3 a promise was broken, 4 the environment failed
+or the run was interrupted, 5 vacuous: no orders were acknowledged, or a fault did not hit.")]
+pub struct RunArgs {
+    /// The scenario
+    pub file: PathBuf,
+    /// A node that is there, in place of one of its own; its store is read with the settings of the environment
+    #[arg(long, value_name = "URL")]
+    pub url: Option<Url>,
+    /// Bearer token, where that node asks for one
+    #[arg(long, env = "COFFEE_RT_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Repeats the customers of an earlier run [default: a new one, which the report names]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Divides all times of the file
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub shorten: u32,
+    /// Where the report and what the node writes is put; must be new or empty [default: scenario-runs/NAME-SEED]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Exit::Usage`] for a file that makes no sense, [`Exit::Environment`] where something failed that the scenario needs.
+pub async fn run(args: Args) -> Result<Exit, Failure> {
+    match args.command {
+        Command::Check { file } => {
+            let scenario = read(&file)?;
+            let (loads, seconds) = (scenario.loads.len(), scenario.length().as_secs_f64());
+            print(&[format!(
+                "{}: {loads} loads, {seconds} s: {}",
+                file.display(),
+                scenario.about
+            )])?;
+            Ok(Exit::Well)
+        }
+        Command::Run(args) => run_scenario(args).await,
+    }
+}
+
+async fn run_scenario(args: RunArgs) -> Result<Exit, Failure> {
+    let scenario = read(&args.file)?.shortened(args.shorten);
+    let name = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let seed = args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
+    let folder = args
+        .out
+        .clone()
+        .unwrap_or_else(|| format!("scenario-runs/{name}-{seed}").into());
+    let folder = new_folder(&folder)?;
+    let environment = Environment {
+        url: args.url.clone(),
+        token: args.token.clone(),
+        program: std::env::current_exe()?,
+        folder: folder.clone(),
+        seed,
+    };
+    let length = scenario.length();
+    let run = Run::new(&name, scenario, environment);
+    let outcome = watched(run, length).await;
+    let outcome = outcome.map_err(|error| Failure::new(Exit::Environment, format!("{name}: {error}")))?;
+    let json = serde_json::to_string_pretty(&outcome).map_err(std::io::Error::from)?;
+    let report = folder.join("report.json");
+    std::fs::write(&report, &json)?;
+    if args.json {
+        print(&[json])?;
+    } else {
+        print(&lines(&outcome))?;
+        print(&[format!("report: {}", report.display())])?;
+    }
+    if outcome.verdict != Verdict::Passed {
+        let file = args.file.display();
+        eprintln!(
+            "coffee-rt: repeat with: coffee-rt scenario run {file} --seed {seed} --shorten {}",
+            args.shorten
+        );
+    }
+    Ok(match outcome.verdict {
+        Verdict::Passed => Exit::Well,
+        Verdict::ThresholdMissed => Exit::No,
+        Verdict::Vacuous => Exit::Vacuous,
+        Verdict::PromiseBroken => Exit::BrokenPromise,
+    })
+}
+
+fn read(file: &Path) -> Result<Scenario, Failure> {
+    let complain = |reason: String| Failure::new(Exit::Usage, format!("{}: {reason}", file.display()));
+    let size = std::fs::metadata(file)
+        .map_err(|error| complain(error.to_string()))?
+        .len();
+    if size > MAX_FILE_BYTES {
+        return Err(complain(format!(
+            "longer than the {MAX_FILE_BYTES} bytes that a scenario may have"
+        )));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| complain(error.to_string()))?;
+    Scenario::parse(&text).map_err(|error| complain(error.to_string()))
+}
+
+/// What an earlier run left would be taken for this one's.
+fn new_folder(folder: &Path) -> Result<PathBuf, Failure> {
+    let complain = |reason: String| Failure::new(Exit::Usage, format!("{}: {reason}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(|error| complain(error.to_string()))?;
+    let mut entries = std::fs::read_dir(folder).map_err(|error| complain(error.to_string()))?;
+    if entries.next().is_some() {
+        return Err(complain(
+            "there is something in it already: name another with --out".to_owned(),
+        ));
+    }
+    Ok(folder.canonicalize()?)
+}
+
+/// Runs with a bar on the error output, to the end or to Ctrl-C.
+async fn watched(run: Run, length: Duration) -> Result<Outcome, String> {
+    let (stop, progress) = (CancellationToken::new(), run.progress());
+    let bar = ProgressBar::new(u64::try_from(length.as_millis()).unwrap_or(u64::MAX));
+    // A template that indicatif cannot read leaves its default style.
+    let bar = ProgressStyle::with_template("{bar:12} {elapsed}  {wide_msg}")
+        .map_or(bar.clone(), |style| bar.with_style(style));
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut running = std::pin::pin!(run.run(&stop));
+    let mut tick = tokio::time::interval(Duration::from_millis(PROGRESS_MILLIS));
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut running => break outcome,
+            _ = tokio::signal::ctrl_c() => stop.cancel(),
+            _ = terminate.recv() => stop.cancel(),
+            _ = tick.tick() => show(&bar, &progress()),
+        }
+    };
+    bar.finish_and_clear();
+    outcome
+}
+
+fn show(bar: &ProgressBar, loads: &[Progress]) {
+    let sum = |part: fn(&Progress) -> u64| loads.iter().map(part).sum::<u64>();
+    let (acked, refused) = (sum(|load| load.counts.acknowledged), sum(|load| load.counts.refused));
+    let (open, broken) = (sum(|load| load.counts.unknown), sum(|load| load.broken_promises));
+    let p99 = loads.iter().map(|load| load.latency.p99_ms).fold(0.0, f64::max);
+    bar.set_position(u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX));
+    bar.set_message(format!(
+        "{acked} acked  p99 {p99:.1} ms  {refused} refused  {open} open  {broken} broken"
+    ));
+}
+
+/// An outcome for people.
+fn lines(outcome: &Outcome) -> Vec<String> {
+    let mut lines = vec![
+        format!("{}: {}", style(&outcome.scenario).bold(), outcome.about),
+        String::new(),
+    ];
+    let head = [
+        "load",
+        "sent",
+        "acknowledged",
+        "refused",
+        "unknown",
+        "a second",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(outcome.loads.iter().map(|load| {
+        let (counts, times) = (load.report.counts, load.report.latency);
+        let numbers =
+            [counts.sent, counts.acknowledged, counts.refused, counts.unknown].map(|number| number.to_string());
+        let rate = format!("{:.0}", load.report.achieved_per_second);
+        let times = [times.p50_ms, times.p99_ms, times.max_ms].map(|time| format!("{time:.2}"));
+        let cells = std::iter::once(load.name.clone())
+            .chain(numbers)
+            .chain([rate])
+            .chain(times);
+        cells.collect::<Vec<_>>()
+    }));
+    lines.extend(table(&rows, 1..9));
+    lines.push(String::new());
+    if !outcome.faults.is_empty() {
+        lines.push(format!("{} faults injected", outcome.faults.len()));
+    }
+    for check in outcome
+        .promises
+        .iter()
+        .chain(&outcome.evidence)
+        .chain(&outcome.thresholds)
+    {
+        lines.extend(told(check));
+    }
+    let verdict = match outcome.verdict {
+        Verdict::Passed => style("passed").green(),
+        Verdict::ThresholdMissed => style("a threshold was missed").yellow(),
+        Verdict::Vacuous => style("vacuous: this proves nothing").yellow(),
+        Verdict::PromiseBroken => style("A PROMISE WAS BROKEN").red(),
+    };
+    lines.push(format!(
+        "{verdict} after {:.1} s, seed {}",
+        outcome.elapsed_seconds, outcome.seed
+    ));
+    lines
+}
+
+fn told(check: &Check) -> Vec<String> {
+    let mark = if check.holds {
+        style("ok").green()
+    } else {
+        style("NO").red()
+    };
+    let mut lines = vec![format!("  {mark} {}", check.name)];
+    lines.extend(check.found.iter().map(|found| format!("       {found}")));
+    lines
+}

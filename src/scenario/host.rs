@@ -1,0 +1,197 @@
+//! The node under test: one that the scenario starts in a folder of its own, or one that is there.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::file::Scenario;
+use crate::client::NodeClient;
+use crate::config::{Config, Flags, Version};
+
+/// How long a node may take until it is ready.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+/// How often it is asked.
+const READY_POLL: Duration = Duration::from_millis(20);
+/// How long it may take to end in good order.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// Its database and its log, in the run's folder.
+const DATABASE_FILE: &str = "coffee-rt.db";
+const LOG_FILE: &str = "node.log";
+/// What decides which services a node uses.
+const SERVICES: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"];
+
+/// The node under test.
+pub(super) struct Host {
+    client: NodeClient,
+    pub(super) url: Url,
+    own: Option<OwnNode>,
+}
+
+struct OwnNode {
+    program: PathBuf,
+    folder: PathBuf,
+    scenario: Scenario,
+    /// Killed when this is dropped, which also ends one that stands still.
+    child: Mutex<Child>,
+}
+
+impl Host {
+    /// A node that somebody else started.
+    pub(super) fn there(url: Url, token: Option<&str>) -> Result<Self, String> {
+        let client = NodeClient::new(&url, token).map_err(|error| error.to_string())?;
+        Ok(Self { client, url, own: None })
+    }
+
+    /// Starts a node, and waits until it is ready. What it writes is in the folder.
+    pub(super) async fn start(scenario: &Scenario, program: &Path, folder: &Path) -> Result<Self, String> {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+        let address = taken.map_err(|error| format!("no free port: {error}"))?;
+        let url = format!("http://{address}");
+        let url: Url = url.parse().map_err(|error| format!("{url}: {error}"))?;
+        let child = spawn(program, folder, &url, scenario)?;
+        let host = Self {
+            client: NodeClient::new(&url, None).map_err(|error| error.to_string())?,
+            url,
+            own: Some(OwnNode {
+                program: program.to_owned(),
+                folder: folder.to_owned(),
+                scenario: scenario.clone(),
+                child: Mutex::new(child),
+            }),
+        };
+        host.until_ready().await?;
+        Ok(host)
+    }
+
+    pub(super) fn client(&self) -> NodeClient {
+        self.client.clone()
+    }
+
+    /// Settings with which the node's store can be read.
+    pub(super) fn store_settings(&self) -> Result<Config, String> {
+        match &self.own {
+            Some(own) if !own.scenario.uses_services => Ok(Config {
+                sqlite_path: own.folder.join(DATABASE_FILE),
+                ..Config::default()
+            }),
+            _ => Config::load(&Flags::default()).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Ends the process at once, and starts another one in its place.
+    pub(super) async fn kill_and_start_after(&self, pause: Duration) -> Result<(), String> {
+        let own = self.own()?;
+        let mut child = own.child.lock().await;
+        child.kill().await.map_err(|error| error.to_string())?;
+        tokio::time::sleep(pause).await;
+        *child = spawn(&own.program, &own.folder, &self.url, &own.scenario)?;
+        drop(child);
+        self.until_ready().await
+    }
+
+    /// Lets the process stand still.
+    pub(super) async fn pause_for(&self, pause: Duration) -> Result<(), String> {
+        let own = self.own()?;
+        let child = own.child.lock().await;
+        send(&child, Signal::SIGSTOP)?;
+        tokio::time::sleep(pause).await;
+        send(&child, Signal::SIGCONT)
+    }
+
+    /// Ends a node that was started here, in good order. Another one is left alone.
+    pub(super) async fn stop(self) -> Result<(), String> {
+        let Some(own) = self.own else { return Ok(()) };
+        let mut child = own.child.into_inner();
+        // One that was left standing still could not end.
+        send(&child, Signal::SIGCONT)?;
+        send(&child, Signal::SIGTERM)?;
+        match tokio::time::timeout(STOP_LIMIT, child.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(format!(
+                "the node ended with {status}: see {}",
+                own.folder.join(LOG_FILE).display()
+            )),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the node did not end within {STOP_LIMIT:?}")),
+        }
+    }
+
+    fn own(&self) -> Result<&OwnNode, String> {
+        self.own
+            .as_ref()
+            .ok_or_else(|| "only a node that the scenario starts can be killed or paused: leave --url away".to_owned())
+    }
+
+    async fn until_ready(&self) -> Result<(), String> {
+        let deadline = Instant::now() + READY_LIMIT;
+        loop {
+            let error = match self.client.get::<Value>("/readyz").await {
+                Ok(_) => return Ok(()),
+                Err(error) => error.to_string(),
+            };
+            if let Some(own) = &self.own
+                && let Ok(Some(status)) = own.child.lock().await.try_wait()
+            {
+                let log = std::fs::read_to_string(own.folder.join(LOG_FILE)).unwrap_or_default();
+                let last: Vec<_> = log.lines().rev().take(5).collect();
+                let last: Vec<_> = last.into_iter().rev().collect();
+                return Err(format!("the node ended with {status}:\n{}", last.join("\n")));
+            }
+            if Instant::now() > deadline {
+                return Err(format!("the node is not ready after {READY_LIMIT:?}: {error}"));
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+    }
+}
+
+fn spawn(program: &Path, folder: &Path, url: &Url, scenario: &Scenario) -> Result<Child, String> {
+    let told = |error: std::io::Error| format!("the node cannot be started: {error}");
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join(LOG_FILE))
+        .map_err(told)?;
+    let address = format!(
+        "{}:{}",
+        url.host_str().unwrap_or_default(),
+        url.port().unwrap_or_default()
+    );
+    let mut command = Command::new(program);
+    command.arg("serve").args(["--listen", &address]);
+    if !scenario.uses_services {
+        let settings = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for name in settings.filter(|name| name.starts_with("COFFEE_RT_") || SERVICES.contains(&name.as_str())) {
+            command.env_remove(name);
+        }
+        command.args(["--sqlite-path", DATABASE_FILE]);
+    }
+    let versions: Vec<_> = scenario.versions.iter().map(Version::to_string).collect();
+    command
+        .env("COFFEE_RT_VERSIONS", versions.join(","))
+        .envs(&scenario.settings)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().map_err(told)?)
+        .stderr(log)
+        // Ctrl-C is meant for the scenario, which ends the node when it is done with it.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(told)
+}
+
+fn send(child: &Child, signal: Signal) -> Result<(), String> {
+    let process = child.id().and_then(|id| i32::try_from(id).ok());
+    let process = process.ok_or("the node has ended")?;
+    kill(Pid::from_raw(process), signal).map_err(|error| error.to_string())
+}
