@@ -1,18 +1,19 @@
 //! The checks can fail: with a deliberate fault in the node, the same checks that the other stories make report a broken
 //! promise, and without one they pass.
 
+use std::collections::HashSet;
 use std::process::Command;
 use std::time::Duration;
 
 use coffee_rt::load::{Driver, profile_named};
+use coffee_rt::scenario::books::broken_promises;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::wire::ORDER;
 use crate::support::{
-    Books, DEADLINE, Database, HeldCommits, Node, Requests, broken_promises, customers, eventually, on_both_engines,
-    seed, through_a_log,
+    Books, DEADLINE, Database, HeldCommits, Node, Requests, customers, eventually, on_both_engines, seed, through_a_log,
 };
 
 /// Load of the scenario.
@@ -152,6 +153,7 @@ fn assert_found(broken: &[String], what: &str) {
 /// the node. Returns every promise that was broken.
 async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
     let node = Node::start_with(database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
+    let before = HashSet::from([repeated_when_stored(&node).await]);
     let mut options = customers(&node, seed(), ORDERS_PER_SECOND);
     let mut tapping = profile_named("commuter").unwrap();
     tapping.double_taps_per_mille = 500;
@@ -188,10 +190,21 @@ async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
 
     node.until_stored().await;
     let books = Books::read(database).await;
-    let mut broken = broken_promises(&[&finished.ledger], &books);
+    let mut broken = broken_promises(&[&finished.ledger], &books, &before);
     broken.extend(audit_differences(database));
     broken.extend(dashboard_difference(&node, books.rows as u64).await);
     broken
+}
+
+/// Places an order, and again when it is stored: of those who tap twice, both taps may be in one batch, which counts them once.
+async fn repeated_when_stored(node: &Node) -> Uuid {
+    let (key, order) = (Uuid::now_v7(), std::str::from_utf8(ORDER).unwrap());
+    for _ in 0..2 {
+        let answer = Requests::to(node).post(key, order).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        node.until_stored().await;
+    }
+    key
 }
 
 /// What the stories' audit fails at, in words.
