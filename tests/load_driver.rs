@@ -90,7 +90,7 @@ async fn every_order_is_acknowledged_once_by_a_node_that_works() {
             (300, 300, 0),
             "{report:?}"
         );
-        assert_eq!((report.broken_promises, report.profiles[0].name), (0, profile));
+        assert_eq!((report.broken_promises, &*report.profiles[0].name), (0, profile));
         assert_eq!(report.repeats_confirmed, report.requests - 300);
         let amount: i64 = finished.ledger.acknowledged().map(|order| order.price.0).sum();
         assert_eq!(report.acknowledged_amount.0, amount);

@@ -38,6 +38,8 @@ pub enum Command {
         /// The scenario
         file: PathBuf,
     },
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
 }
 
 /// How a scenario is run.
@@ -90,6 +92,11 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
             )])?;
             Ok(Exit::Well)
         }
+        Command::Schema => {
+            let schema = serde_json::to_string_pretty(&Scenario::schema()).map_err(std::io::Error::from)?;
+            print(&[schema])?;
+            Ok(Exit::Well)
+        }
         Command::Run(args) => run_scenario(args).await,
     }
 }
@@ -104,12 +111,16 @@ async fn run_scenario(args: RunArgs) -> Result<Exit, Failure> {
         .clone()
         .unwrap_or_else(|| format!("scenario-runs/{name}-{seed}").into());
     let folder = new_folder(&folder)?;
+    let (file, shorten) = (args.file.display(), args.shorten);
+    let repeat_with = format!("coffee-rt scenario run {file} --seed {seed} --shorten {shorten}");
     let environment = Environment {
         url: args.url.clone(),
         token: args.token.clone(),
         program: std::env::current_exe()?,
+        file: args.file.clone(),
         folder: folder.clone(),
         seed,
+        repeat_with: repeat_with.clone(),
     };
     let length = scenario.length();
     let run = Run::new(&name, scenario, environment);
@@ -125,11 +136,7 @@ async fn run_scenario(args: RunArgs) -> Result<Exit, Failure> {
         print(&[format!("report: {}", report.display())])?;
     }
     if outcome.verdict != Verdict::Passed {
-        let file = args.file.display();
-        eprintln!(
-            "coffee-rt: repeat with: coffee-rt scenario run {file} --seed {seed} --shorten {}",
-            args.shorten
-        );
+        eprintln!("coffee-rt: repeat with: {repeat_with}");
     }
     Ok(match outcome.verdict {
         Verdict::Passed => Exit::Well,

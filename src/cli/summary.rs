@@ -45,7 +45,7 @@ pub(super) fn report_lines(report: &Report) -> Vec<String> {
         report
             .profiles
             .iter()
-            .map(|profile| counted(profile.name, &profile.counts)),
+            .map(|profile| counted(&profile.name, &profile.counts)),
     );
     rows.push(counted("all", &report.counts));
     lines.push(String::new());

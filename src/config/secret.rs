@@ -55,6 +55,12 @@ impl Serialize for Secret {
 #[serde(transparent)]
 pub struct ServiceUrl(String);
 
+impl From<&str> for ServiceUrl {
+    fn from(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+}
+
 impl ServiceUrl {
     /// The URL itself, password and all.
     #[must_use]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 use super::answer::Answer;
 use super::attempt::{Connection, Target};
@@ -15,7 +16,7 @@ use super::line::WaitingLine;
 use super::options::{Options, OptionsError, Pace, RetryPolicy};
 use super::order::Outgoing;
 use super::plan::Plan;
-use super::report::{Books, Progress, Report};
+use super::report::{Books, Lap, Progress, Report};
 
 /// Orders that may wait for a customer. Beyond it the pacer waits too, but orders keep the moments they were due at.
 const MAX_WAITING_ORDERS: usize = 65_536;
@@ -47,6 +48,8 @@ pub struct Finished {
     pub report: Report,
     /// Order by order.
     pub ledger: Ledger,
+    /// When each order was acknowledged, in that order; empty unless asked for.
+    pub moments: Vec<(Uuid, Instant)>,
 }
 
 #[derive(Debug)]
@@ -124,10 +127,16 @@ impl Running {
             counts: books.ledger.counts(),
             in_flight: self.shared.in_flight.load(Ordering::Relaxed),
             waiting: self.shared.line.len() as u64,
-            refusals: books.ledger.refusals().values().map(|refusals| refusals.answers).sum(),
+            refusals: books.refusals(),
             broken_promises: books.ledger.broken_total(),
             latency: books.latency.quantiles(),
         }
+    }
+
+    /// What happened since the last lap.
+    #[must_use]
+    pub fn lap(&self) -> Lap {
+        self.shared.books.lock().lap()
     }
 
     /// Waits until every order under way has its fate or its deadline. Cancel safe: call it again.
@@ -164,6 +173,7 @@ impl Running {
         Finished {
             report,
             ledger: std::mem::take(&mut books.ledger),
+            moments: books.moments.take().unwrap_or_default(),
         }
     }
 }
@@ -233,7 +243,7 @@ impl Shared {
             books.refusal.record(took.saturating_sub(outgoing.purchase.pause));
         }
         if books.ledger.answered(outgoing.message_id, answer) {
-            books.latency.record(outgoing.waited());
+            books.acknowledged(outgoing.message_id, outgoing.waited());
         }
     }
 }
@@ -270,6 +280,13 @@ async fn customer(shared: Arc<Shared>, mut connection: Connection) {
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
         place(&shared, &mut connection, &outgoing).await;
         shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let think_time = shared.options.think_time;
+        if !think_time.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(think_time) => {}
+                () = shared.stop.cancelled() => {}
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use coffee_rt_actors::domain::{Cents, Instant as UtcInstant, Item, Menu};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::answer::Answer;
@@ -47,7 +47,7 @@ pub struct LedgerOrder {
 }
 
 /// How many distinct orders met which fate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Distinct orders sent at least once.
     pub sent: u64,

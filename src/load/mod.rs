@@ -26,4 +26,5 @@ pub use options::{
 };
 pub use plan::{Arrival, Plan};
 pub use profile::{PROFILES, PriceRange, Profile, Purchase, WireStyle, profile_named};
-pub use report::{ProfileReport, Progress, Quantiles, Refusals, Report};
+pub(crate) use report::Timings;
+pub use report::{Lap, ProfileReport, Progress, Quantiles, Refusals, Report};

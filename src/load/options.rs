@@ -127,6 +127,8 @@ pub struct Options {
     pub count: Option<u64>,
     /// Connections, each with one order in flight: 1 to [`MAX_CONNECTIONS`].
     pub connections: usize,
+    /// How long a customer waits between an answer and the next order; only with [`Pace::Closed`].
+    pub think_time: Duration,
     /// How long one attempt may take before its outcome counts as unknown.
     pub timeout: Duration,
     /// How long orders that were due in time may still wait for a connection at the end of the run.
@@ -139,6 +141,8 @@ pub struct Options {
     pub profiles: Vec<(Profile, u32)>,
     /// What can be ordered and where.
     pub menu: Menu,
+    /// Whether it is kept when each order was acknowledged: 24 bytes an order.
+    pub keep_moments: bool,
 }
 
 /// A wish that makes no sense.
@@ -161,12 +165,14 @@ impl Options {
             duration: None,
             count: None,
             connections: DEFAULT_CONNECTIONS,
+            think_time: Duration::ZERO,
             timeout,
             drain: timeout,
             seed: 1,
             retry: RetryPolicy::default(),
             profiles: PROFILES.into_iter().zip([5, 3, 1, 1]).collect(),
             menu: Menu::default(),
+            keep_moments: false,
         }
     }
 

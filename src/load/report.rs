@@ -1,11 +1,13 @@
 //! What a run showed, in numbers: while it runs and at its end.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coffee_rt_actors::domain::Cents;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::ledger::{Counts, Ledger};
 use super::options::Options;
@@ -16,7 +18,7 @@ const MAX_RECORDED_MICROS: u64 = 600_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Times in milliseconds that this share of orders stayed within.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     /// Half.
     pub p50_ms: f64,
@@ -31,7 +33,7 @@ pub struct Quantiles {
 }
 
 /// Refusals with one status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusals {
     /// How many answers.
     pub answers: u64,
@@ -42,10 +44,10 @@ pub struct Refusals {
 }
 
 /// What became of one profile's orders.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileReport {
     /// The profile.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its orders.
     #[serde(flatten)]
     pub counts: Counts,
@@ -71,8 +73,21 @@ pub struct Progress {
     pub latency: Quantiles,
 }
 
+/// What happened since the last lap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lap {
+    /// How long that is.
+    pub seconds: f64,
+    /// Orders that were acknowledged.
+    pub acknowledged: u64,
+    /// Answers that refused an order for now.
+    pub refusals: u64,
+    /// From due to acknowledged, of those orders.
+    pub latency: Quantiles,
+}
+
 /// A run that ended.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// `v1`, `v2` or `v3`.
     pub version: String,
@@ -115,20 +130,20 @@ pub struct Report {
 
 /// Durations of one kind.
 #[derive(Debug)]
-pub(super) struct Timings(Histogram<u64>);
+pub(crate) struct Timings(Histogram<u64>);
 
 impl Timings {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let times = Histogram::new_with_bounds(1, MAX_RECORDED_MICROS, SIGNIFICANT_DIGITS);
         Self(times.expect("the bounds are constants that a histogram takes"))
     }
 
-    pub(super) fn record(&mut self, time: Duration) {
+    pub(crate) fn record(&mut self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.0.saturating_record(micros.max(1));
     }
 
-    pub(super) fn quantiles(&self) -> Quantiles {
+    pub(crate) fn quantiles(&self) -> Quantiles {
         let millis = |micros: u64| micros as f64 / 1_000.0;
         let at = |quantile: f64| millis(self.0.value_at_quantile(quantile));
         Quantiles {
@@ -148,6 +163,17 @@ pub(super) struct Books {
     pub(super) latency: Timings,
     pub(super) start_delay: Timings,
     pub(super) refusal: Timings,
+    /// When each order was acknowledged, where somebody wants to know.
+    pub(super) moments: Option<Vec<(Uuid, Instant)>>,
+    lap: LapBooks,
+}
+
+/// What was written down since the last lap.
+#[derive(Debug)]
+struct LapBooks {
+    since: Instant,
+    latency: Timings,
+    refusals_before: u64,
 }
 
 impl Books {
@@ -157,7 +183,42 @@ impl Books {
             latency: Timings::new(),
             start_delay: Timings::new(),
             refusal: Timings::new(),
+            moments: options.keep_moments.then(Vec::new),
+            lap: LapBooks {
+                since: Instant::now(),
+                latency: Timings::new(),
+                refusals_before: 0,
+            },
         }
+    }
+
+    /// Notes the first acknowledgement of an order.
+    pub(super) fn acknowledged(&mut self, message_id: Uuid, waited: Duration) {
+        if let Some(moments) = &mut self.moments {
+            moments.push((message_id, Instant::now()));
+        }
+        self.latency.record(waited);
+        self.lap.latency.record(waited);
+    }
+
+    /// Answers so far that refused an order.
+    pub(super) fn refusals(&self) -> u64 {
+        let refusals = self.ledger.refusals().values();
+        refusals.map(|refusals| refusals.answers).sum()
+    }
+
+    /// Ends a lap, and begins the next.
+    pub(super) fn lap(&mut self) -> Lap {
+        let (now, refusals) = (Instant::now(), self.refusals());
+        let lap = Lap {
+            seconds: (now - self.lap.since).as_secs_f64(),
+            acknowledged: self.lap.latency.0.len(),
+            refusals: refusals - self.lap.refusals_before,
+            latency: self.lap.latency.quantiles(),
+        };
+        self.lap.latency.0.reset();
+        (self.lap.since, self.lap.refusals_before) = (now, refusals);
+        lap
     }
 
     pub(super) fn report(&self, options: &Options, elapsed: Duration, not_sent: u64) -> Report {
@@ -184,7 +245,7 @@ impl Books {
                 .iter()
                 .enumerate()
                 .map(|(place, (profile, _))| ProfileReport {
-                    name: profile.name,
+                    name: profile.name.into(),
                     counts: ledger.counts_of(place),
                 })
                 .collect(),

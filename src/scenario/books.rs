@@ -19,6 +19,8 @@ pub struct Books {
     pub times: HashMap<Uuid, usize>,
     /// How many rows there are.
     pub rows: usize,
+    /// The `message_id` of each row, by id.
+    pub(super) by_id: Vec<Uuid>,
 }
 
 impl Books {
@@ -43,7 +45,7 @@ impl Books {
     async fn postgres(url: &str) -> Result<Self, sqlx::Error> {
         let mut conn = PgConnection::connect(url).await?;
         let mut books = Self::default();
-        let mut rows = sqlx::query("SELECT message_id::text FROM coffee_rt.orders").fetch(&mut conn);
+        let mut rows = sqlx::query("SELECT message_id::text FROM coffee_rt.orders ORDER BY id").fetch(&mut conn);
         while let Some(row) = rows.try_next().await? {
             books.add(row.try_get(0)?)?;
         }
@@ -53,7 +55,7 @@ impl Books {
     async fn sqlite(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let mut conn = SqliteConnection::connect_with(&options).await?;
         let mut books = Self::default();
-        let mut rows = sqlx::query("SELECT message_id FROM orders").fetch(&mut conn);
+        let mut rows = sqlx::query("SELECT message_id FROM orders ORDER BY id").fetch(&mut conn);
         while let Some(row) = rows.try_next().await? {
             books.add(row.try_get(0)?)?;
         }
@@ -66,6 +68,7 @@ impl Books {
             .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         *self.times.entry(message_id).or_default() += 1;
         self.rows += 1;
+        self.by_id.push(message_id);
         Ok(())
     }
 

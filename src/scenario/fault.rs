@@ -1,15 +1,17 @@
-//! Faults: what is done to actors and to the node itself.
+//! Faults: what is done to actors, nodes, services, links and the database.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::host::Host;
+use super::links::Trouble;
+use super::services::{Service, ServiceMode};
+use super::world::World;
 use crate::client::NodeClient;
 
-/// How long a node stays away, or stands still, unless told.
-const NODE_FAULT_LASTS: Duration = Duration::from_secs(1);
+/// How long a fault lasts unless told.
+pub(super) const FAULT_LASTS: Duration = Duration::from_secs(1);
 
 /// One fault at one time.
 #[derive(Clone, Debug)]
@@ -17,15 +19,19 @@ pub(super) struct Fault {
     /// From the scenario's start.
     pub(super) at: Duration,
     pub(super) target: Target,
-    /// How long it lasts, where it does not end by itself.
+    /// How long it lasts, where that is told.
     pub(super) lasts: Option<Duration>,
 }
 
 /// Whom it hits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    Actor { path: String, mode: ActorMode },
-    Node(NodeMode),
+    Actor { node: usize, path: String, mode: ActorMode },
+    Node { node: usize, mode: NodeMode },
+    Service { service: Service, mode: ServiceMode },
+    Link { service: Service, trouble: Trouble },
+    Table(String),
+    Connections(u32),
 }
 
 /// What is done to an actor.
@@ -39,8 +45,7 @@ pub(super) enum ActorMode {
 }
 
 /// What is done to a node's process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NodeMode {
     /// SIGKILL, and another start after a while.
     Kill,
@@ -51,9 +56,36 @@ pub(super) enum NodeMode {
 impl Fault {
     /// What it does, in words.
     pub(super) fn describe(&self) -> String {
+        let number = |node: &usize| {
+            if *node == 0 {
+                String::new()
+            } else {
+                format!(" {}", node + 1)
+            }
+        };
         match &self.target {
-            Target::Actor { path, mode } => format!("{mode:?} {path}").to_lowercase(),
-            Target::Node(mode) => format!("{mode:?} node").to_lowercase(),
+            Target::Actor { node, path, mode } => {
+                let place = if *node == 0 {
+                    String::new()
+                } else {
+                    format!(" of node{}", number(node))
+                };
+                format!("{} {path}{place}", format!("{mode:?}").to_lowercase())
+            }
+            Target::Node { node, mode } => format!("{} node{}", format!("{mode:?}").to_lowercase(), number(node)),
+            Target::Service { service, mode } => {
+                format!("{} {}", format!("{mode:?}").to_lowercase(), service.name())
+            }
+            Target::Link { service, trouble } => {
+                let what = match trouble {
+                    Trouble::Cut => "cut the link to".to_owned(),
+                    Trouble::Latency { latency, .. } => format!("{latency:?} more on the link to"),
+                    Trouble::LimitData { bytes } => format!("{bytes} bytes a connection on the link to"),
+                };
+                format!("{what} {}", service.name())
+            }
+            Target::Table(table) => format!("lock {table}"),
+            Target::Connections(count) => format!("hold {count} connections to postgres"),
         }
     }
 
@@ -61,16 +93,18 @@ impl Fault {
     ///
     /// # Errors
     /// Says why it did not hit.
-    pub(super) async fn inject(&self, host: &Host) -> Result<(), String> {
+    pub(super) async fn inject(&self, world: &World) -> Result<(), String> {
+        let lasts = self.lasts.unwrap_or(FAULT_LASTS);
         match &self.target {
-            Target::Actor { path, mode } => strike(&host.client(), path, *mode, self.lasts).await,
-            Target::Node(mode) => {
-                let lasts = self.lasts.unwrap_or(NODE_FAULT_LASTS);
-                match mode {
-                    NodeMode::Kill => host.kill_and_start_after(lasts).await,
-                    NodeMode::Pause => host.pause_for(lasts).await,
-                }
-            }
+            Target::Actor { node, path, mode } => strike(world.host(*node).client(), path, *mode, self.lasts).await,
+            Target::Node { node, mode } => match mode {
+                NodeMode::Kill => world.host(*node).kill_and_start_after(lasts).await,
+                NodeMode::Pause => world.host(*node).pause_for(lasts).await,
+            },
+            Target::Service { service, mode } => world.services()?.disturb(*service, *mode, lasts).await,
+            Target::Link { service, trouble } => world.links.disturb(*service, *trouble, lasts).await,
+            Target::Table(table) => world.database()?.lock(table, lasts).await,
+            Target::Connections(count) => world.database()?.hold_connections(*count, lasts).await,
         }
     }
 }

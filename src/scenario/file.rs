@@ -1,43 +1,66 @@
 //! The scenario file: TOML, refused with line and column where it makes no sense.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 use toml::Spanned;
 
-use super::fault::{ActorMode, Fault, NodeMode, Target};
-use super::span::Span;
-use super::threshold::Threshold;
+use super::expression::Expression;
+use super::fault::Fault;
+use super::services::Service;
+use super::threshold::{Kind, Threshold};
+use super::viewers::Viewer;
+use super::world::node_name;
 use crate::config::{Version, Versions};
-use crate::load::{Arrivals, DEFAULT_CONNECTIONS, MAX_ORDERS, Options, Pace, profile_named};
+use crate::load::Options;
 
-/// The most loads of one scenario.
+mod fault;
+mod load;
+mod viewer;
+
+use fault::RawFault;
+use load::RawLoad;
+use viewer::{RawReader, RawSubscriber};
+
+/// The most loads, and the most groups of viewers, of one scenario.
 pub const MAX_LOADS: usize = 32;
 /// The most times that all faults of a scenario are injected together.
 pub const MAX_FAULTS: usize = 1_000;
-/// The longest stall that a node accepts.
-const MAX_STALL: Duration = Duration::from_secs(5);
+/// The most nodes of one scenario.
+pub const MAX_NODES: usize = 8;
+/// The most commands that a scenario runs at its end.
+pub const MAX_ROLLBACKS: usize = 16;
 
 /// A scenario that makes sense.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// What it shows, for people.
     pub about: String,
-    /// Versions that the node runs.
+    /// Versions that the nodes run.
     pub versions: Vec<Version>,
-    /// Whether the node uses the services that the environment names, rather than an embedded database of its own.
-    pub uses_services: bool,
-    /// Settings of the node, as its environment has them.
+    /// Services that are started for it; a node without PostgreSQL has an embedded database.
+    pub services: Vec<Service>,
+    /// How many nodes are started.
+    pub nodes: usize,
+    /// Settings of the nodes, as their environment has them.
     pub(super) settings: BTreeMap<String, String>,
     /// Who orders what and when.
     pub loads: Vec<Load>,
+    /// Who looks on.
+    pub(super) viewers: Vec<Viewer>,
     /// Faults by their times.
     pub(super) faults: Vec<Fault>,
-    /// What must hold of the loads.
+    /// What must hold before and after.
+    pub(super) steady_state: Vec<Expression>,
+    /// What must hold of the run.
     pub(super) thresholds: Vec<Threshold>,
+    /// Commands that are run at the end, whatever happened.
+    pub(super) rollback: Vec<Vec<String>>,
 }
 
 /// Customers of one kind and time.
@@ -49,6 +72,8 @@ pub struct Load {
     pub start: Duration,
     /// For how long orders are due.
     pub duration: Duration,
+    /// Whose customers they are, from zero.
+    pub(super) node: usize,
     /// Its options, with a placeholder for the node's address.
     pub(super) options: Options,
 }
@@ -61,24 +86,57 @@ pub struct FileError {
     reason: String,
 }
 
-#[derive(Deserialize)]
+/// Load, faults and checks.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(title = "Coffee-RT scenario")]
 #[serde(deny_unknown_fields)]
 struct RawScenario {
+    /// What it shows, for people.
     about: String,
+    /// What it runs on.
     #[serde(default)]
     setup: RawSetup,
+    /// Who orders what, and when.
+    #[schemars(with = "Vec<RawLoad>")]
     load: Vec<Spanned<RawLoad>>,
+    /// Who looks on at the dashboard's socket.
     #[serde(default)]
+    #[schemars(with = "Vec<RawSubscriber>")]
+    subscriber: Vec<Spanned<RawSubscriber>>,
+    /// Who asks for the dashboard again and again.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawReader>")]
+    reader: Vec<Spanned<RawReader>>,
+    /// What is done to whom, and when.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawFault>")]
     fault: Vec<Spanned<RawFault>>,
+    /// What must hold of the first node before the loads and after them: ready, lag, backlog, in_flight, or a metric's name,
+    /// such as "lag <= 0".
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    steady_state: Vec<Spanned<String>>,
+    /// What must hold of loads, viewers and processes, such as "customers.p99_ms < 100".
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     thresholds: Vec<Spanned<String>>,
+    /// Commands with their arguments that are run at the end, also after Ctrl-C.
+    #[serde(default)]
+    rollback: Vec<Vec<String>>,
 }
 
-#[derive(Deserialize)]
+/// What a scenario runs on.
+#[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct RawSetup {
+    /// Architecture versions that the nodes run.
+    #[schemars(with = "Vec<String>")]
     versions: Versions,
-    database: Database,
+    /// Services that are started for the run; without postgres, a node has an embedded database.
+    services: Vec<Service>,
+    /// Nodes that are started for the run.
+    nodes: usize,
+    /// Settings of the nodes: COFFEE_RT_*.
     settings: BTreeMap<String, String>,
 }
 
@@ -86,53 +144,69 @@ impl Default for RawSetup {
     fn default() -> Self {
         Self {
             versions: Versions(vec![Version::V1]),
-            database: Database::Embedded,
+            services: Vec::new(),
+            nodes: 1,
             settings: BTreeMap::new(),
         }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Database {
-    Embedded,
-    Environment,
+fn one() -> usize {
+    1
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLoad {
-    name: String,
-    version: Option<Version>,
-    #[serde(default)]
-    start: Span,
-    duration: Span,
-    rate: Option<f64>,
-    to_rate: Option<f64>,
-    #[serde(default)]
-    arrivals: Arrivals,
-    #[serde(default = "default_connections")]
-    connections: usize,
-    #[serde(default)]
-    retry_refused: bool,
-    #[serde(default)]
-    profiles: BTreeMap<String, u32>,
+/// What the scenario's names stand for.
+#[derive(Default)]
+struct Names(BTreeMap<String, Kind>);
+
+impl Names {
+    fn add(&mut self, name: &str, kind: Kind) -> Result<(), String> {
+        let simple = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || !name.chars().all(simple) {
+            return Err(format!(
+                "the name {name:?} has others than small letters, digits and dashes"
+            ));
+        }
+        match self.0.insert(name.to_owned(), kind) {
+            Some(_) => Err(format!("there are two named {name}")),
+            None => Ok(()),
+        }
+    }
 }
 
-fn default_connections() -> usize {
-    DEFAULT_CONNECTIONS
+/// Nodes count from one in files, from zero here.
+fn node_index(number: usize, nodes: usize) -> Result<usize, String> {
+    let index = number.checked_sub(1).filter(|index| *index < nodes);
+    index.ok_or_else(|| format!("there is no node {number}: setup.nodes says how many there are ({nodes})"))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFault {
-    at: Span,
-    every: Option<Span>,
-    times: Option<u32>,
-    actor: Option<String>,
-    node: Option<NodeMode>,
-    mode: Option<ActorMode>,
-    lasts: Option<Span>,
+impl RawSetup {
+    fn check(&self) -> Result<(), String> {
+        if let Some(name) = self.settings.keys().find(|name| !name.starts_with("COFFEE_RT_")) {
+            return Err(format!(
+                "setup.settings has {name:?}: settings of a node begin with COFFEE_RT_"
+            ));
+        }
+        if !(1..=MAX_NODES).contains(&self.nodes) {
+            return Err(format!(
+                "setup.nodes must be between 1 and {MAX_NODES}, not {}",
+                self.nodes
+            ));
+        }
+        let has = |service| self.services.contains(&service);
+        if self.nodes > 1 && !has(Service::Postgres) {
+            return Err("several nodes need postgres: add it to setup.services".to_owned());
+        }
+        for (version, log) in [(Version::V2, Service::Redis), (Version::V3, Service::Kafka)] {
+            if self.versions.0.contains(&version) && !(has(log) && has(Service::Postgres)) {
+                return Err(format!(
+                    "{version} needs {} and postgres: add them to setup.services",
+                    log.name()
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Scenario {
@@ -143,54 +217,66 @@ impl Scenario {
     pub fn parse(text: &str) -> Result<Self, FileError> {
         let raw: RawScenario =
             toml::from_str(text).map_err(|error| FileError::new(text, error.span(), error.message()))?;
-        let at = |span: Range<usize>| move |reason: String| FileError::new(text, Some(span), &reason);
-        let versions = raw.setup.versions.0;
-        if let Some(name) = raw.setup.settings.keys().find(|name| !name.starts_with("COFFEE_RT_")) {
-            let reason = format!("setup.settings has {name:?}: settings of a node begin with COFFEE_RT_");
-            return Err(FileError::new(text, None, &reason));
-        }
+        let complain = |reason: String| FileError::new(text, None, &reason);
+        let setup = raw.setup;
+        setup.check().map_err(complain)?;
         if !(1..=MAX_LOADS).contains(&raw.load.len()) {
-            let reason = format!("a scenario needs 1 to {MAX_LOADS} loads, not {}", raw.load.len());
-            return Err(FileError::new(text, None, &reason));
+            return Err(complain(format!(
+                "a scenario needs 1 to {MAX_LOADS} loads, not {}",
+                raw.load.len()
+            )));
         }
-        let (mut loads, mut names) = (Vec::new(), BTreeSet::new());
-        for load in raw.load {
-            let span = load.span();
-            let load = load.into_inner().checked(&versions).map_err(at(span.clone()))?;
-            if !names.insert(load.name.clone()) {
-                return Err(at(span)(format!("there are two loads named {}", load.name)));
+        if raw.subscriber.len() + raw.reader.len() > MAX_LOADS {
+            return Err(complain(format!(
+                "a scenario has {MAX_LOADS} groups of viewers at most"
+            )));
+        }
+        if raw.rollback.len() > MAX_ROLLBACKS || raw.rollback.iter().any(Vec::is_empty) {
+            return Err(complain(format!(
+                "rollback has {MAX_ROLLBACKS} commands at most, and no empty one"
+            )));
+        }
+        let mut names = Names::default();
+        let processes = (0..setup.nodes).map(node_name);
+        let processes = processes.chain(setup.services.iter().map(|service| service.name().to_owned()));
+        names.0.extend(processes.map(|name| (name, Kind::Process)));
+        let (versions, nodes) = (&setup.versions.0, setup.nodes);
+        let loads = each(text, raw.load, |load| load.checked(versions, nodes, &mut names))?;
+        let mut viewers = each(text, raw.subscriber, |subscriber| subscriber.checked(nodes, &mut names))?;
+        viewers.extend(each(text, raw.reader, |reader| reader.checked(nodes, &mut names))?);
+        let mut so_many = 0;
+        let faults = each(text, raw.fault, |fault| {
+            let faults = fault.checked(&setup)?;
+            so_many += faults.len();
+            let too_many = || format!("more than {MAX_FAULTS} faults are too many for one scenario");
+            if so_many > MAX_FAULTS {
+                Err(too_many())
+            } else {
+                Ok(faults)
             }
-            loads.push(load);
-        }
-        let mut faults = Vec::new();
-        for fault in raw.fault {
-            let span = fault.span();
-            faults.extend(fault.into_inner().checked().map_err(at(span.clone()))?);
-            if faults.len() > MAX_FAULTS {
-                return Err(at(span)(format!(
-                    "more than {MAX_FAULTS} faults are too many for one scenario"
-                )));
-            }
-        }
+        })?;
+        let mut faults: Vec<Fault> = faults.into_iter().flatten().collect();
         faults.sort_by_key(|fault| fault.at);
-        let mut thresholds = Vec::new();
-        for threshold in raw.thresholds {
-            let span = threshold.span();
-            let threshold = Threshold::parse(threshold.into_inner()).map_err(at(span.clone()))?;
-            if !names.contains(&threshold.load) {
-                return Err(at(span)(format!("there is no load named {:?}", threshold.load)));
-            }
-            thresholds.push(threshold);
-        }
+        let kind = |name: &str| names.0.get(name).copied();
         Ok(Self {
             about: raw.about,
-            versions,
-            settings: raw.setup.settings,
-            uses_services: raw.setup.database == Database::Environment,
             loads,
+            viewers,
             faults,
-            thresholds,
+            steady_state: each(text, raw.steady_state, |text| Expression::parse(&text))?,
+            thresholds: each(text, raw.thresholds, |text| Threshold::parse(&text, kind))?,
+            rollback: raw.rollback,
+            versions: setup.versions.0,
+            services: setup.services,
+            nodes: setup.nodes,
+            settings: setup.settings,
         })
+    }
+
+    /// The JSON Schema of the file, for editors.
+    #[must_use]
+    pub fn schema() -> Value {
+        schemars::schema_for!(RawScenario).to_value()
     }
 
     /// From the start to the last order and the last fault.
@@ -212,6 +298,10 @@ impl Scenario {
             load.duration /= times;
             load.options.duration = Some(load.duration);
         }
+        for viewer in &mut self.viewers {
+            viewer.start /= times;
+            viewer.duration = viewer.duration.map(|duration| duration / times);
+        }
         for fault in &mut self.faults {
             fault.at /= times;
         }
@@ -219,105 +309,17 @@ impl Scenario {
     }
 }
 
-impl RawLoad {
-    fn checked(self, versions: &[Version]) -> Result<Load, String> {
-        let Some(version) = self.version.or_else(|| versions.first().copied()) else {
-            return Err("no version runs".to_owned());
-        };
-        if !versions.contains(&version) {
-            return Err(format!("the node does not run {version}: add it to setup.versions"));
-        }
-        let simple = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.name.is_empty() || !self.name.chars().all(simple) {
-            return Err(format!(
-                "the name {:?} has others than small letters, digits and dashes",
-                self.name
-            ));
-        }
-        let pace = match (self.rate, self.to_rate) {
-            (Some(rate), None) => Pace::Open {
-                rate_per_second: rate,
-                arrivals: self.arrivals,
-            },
-            (Some(from), Some(to)) => Pace::Ramp {
-                from_per_second: from,
-                to_per_second: to,
-                arrivals: self.arrivals,
-            },
-            (None, None) => Pace::Closed,
-            (None, Some(_)) => return Err("to_rate is where rate goes to: add rate".to_owned()),
-        };
-        let mut profiles = Vec::new();
-        for (name, share) in &self.profiles {
-            let profile = profile_named(name).ok_or_else(|| format!("there is no profile {name:?}"))?;
-            profiles.push((profile, *share));
-        }
-        let mut options = Options::new(placeholder());
-        options.version = version;
-        options.pace = pace;
-        options.duration = Some(self.duration.0);
-        options.count = matches!(pace, Pace::Closed).then_some(MAX_ORDERS);
-        options.connections = self.connections;
-        options.retry.repeat_refused = self.retry_refused;
-        if !profiles.is_empty() {
-            options.profiles = profiles;
-        }
-        options.validate().map_err(|error| error.to_string())?;
-        Ok(Load {
-            name: self.name,
-            start: self.start.0,
-            duration: self.duration.0,
-            options,
-        })
-    }
-}
-
-/// Replaced by the node's address when the load starts.
-#[expect(clippy::expect_used, reason = "the text is a constant")]
-fn placeholder() -> url::Url {
-    "http://127.0.0.1".parse().expect("a constant that is an address")
-}
-
-impl RawFault {
-    /// Each time that it is injected.
-    fn checked(self) -> Result<Vec<Fault>, String> {
-        let target = match (self.actor, self.node) {
-            (Some(path), None) => {
-                let mode = self.mode.unwrap_or_default();
-                if mode != ActorMode::Stall && self.lasts.is_some() {
-                    return Err("lasts says how long an actor stalls: it needs mode = \"stall\"".to_owned());
-                }
-                if self.lasts.is_some_and(|lasts| lasts.0 > MAX_STALL) {
-                    return Err(format!("an actor stalls for {MAX_STALL:?} at most"));
-                }
-                Target::Actor { path, mode }
-            }
-            (None, Some(node)) => {
-                if self.mode.is_some() {
-                    return Err("mode is what is done to an actor; a node is killed or paused by node".to_owned());
-                }
-                Target::Node(node)
-            }
-            _ => return Err("a fault hits one actor or the node: give actor or node".to_owned()),
-        };
-        let times = self.times.unwrap_or(1);
-        let every = match (self.every, times) {
-            (_, 0) => return Err("times must be above zero".to_owned()),
-            (Some(every), _) => every.0,
-            (None, 1) => Duration::ZERO,
-            (None, _) => return Err("a fault that comes several times needs every".to_owned()),
-        };
-        if times as usize > MAX_FAULTS {
-            return Err(format!("more than {MAX_FAULTS} faults are too many for one scenario"));
-        }
-        let lasts = self.lasts.map(|lasts| lasts.0);
-        let fault = |turn: u32| Fault {
-            at: self.at.0 + every * turn,
-            target: target.clone(),
-            lasts,
-        };
-        Ok((0..times).map(fault).collect())
-    }
+/// Checks each of several, and says where the first is that makes no sense.
+fn each<R, T>(
+    text: &str,
+    raw: Vec<Spanned<R>>,
+    mut check: impl FnMut(R) -> Result<T, String>,
+) -> Result<Vec<T>, FileError> {
+    let checked = raw.into_iter().map(|raw| {
+        let span = raw.span();
+        check(raw.into_inner()).map_err(|reason| FileError::new(text, Some(span), &reason))
+    });
+    checked.collect()
 }
 
 impl FileError {
@@ -344,6 +346,7 @@ impl fmt::Display for Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Pace;
 
     const SOUND: &str = r#"
 about = "shows it"
@@ -360,7 +363,7 @@ times = 3
 every = "1s"
 [[fault]]
 at = "2s"
-node = "kill"
+node = 1
 lasts = "1s"
 "#;
 
@@ -383,24 +386,19 @@ lasts = "1s"
             ("rate = 50", "rat = 50", "line 7, column 1", "unknown field `rat`"),
             ("rate = 50", "rate = -1", "line 4, column 1", "rate must be above 0"),
             ("rate = 50\nto", "to", "line 4, column 1", "add rate"),
-            ("customers.p99", "people.p99", "line 3, column 15", "no load named"),
+            (
+                "customers.p99",
+                "people.p99",
+                "line 3, column 15",
+                "no load, subscriber",
+            ),
             ("p99_ms < 100", "p98_ms < 100", "line 3, column 15", "choose from"),
             ("\"4s\"", "\"soon\"", "line 10, column 6", "no length of time"),
             ("times = 3", "times = 0", "line 9, column 1", "above zero"),
             ("times = 3", "times = 2000", "line 9, column 1", "too many"),
             ("every = \"1s\"", "", "line 9, column 1", "needs every"),
-            (
-                "actor = \"v1/batcher-0\"",
-                "",
-                "line 9, column 1",
-                "one actor or the node",
-            ),
-            (
-                "node = \"kill\"",
-                "node = \"burn\"",
-                "line 16, column 8",
-                "unknown variant",
-            ),
+            ("actor = \"v1/batcher-0\"", "", "line 9, column 1", "give one of actor"),
+            ("node = 1", "node = 2", "line 14, column 1", "nodes"),
             (
                 "duration = \"10s\"",
                 "duration = \"10s\"\nversion = \"v2\"",
@@ -410,6 +408,43 @@ lasts = "1s"
         ] {
             let error = Scenario::parse(&SOUND.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(error.starts_with(place) && error.contains(why), "{to}: {error}");
+        }
+        for (setup, why) in [
+            ("versions = [\"v2\"]", "v2 needs redis and postgres"),
+            ("services = [\"mysql\"]", "unknown variant"),
+            ("nodes = 2", "several nodes need postgres"),
+            ("nodes = 9", "between 1 and"),
+            ("settings = { PATH = \"/\" }", "begin with COFFEE_RT_"),
+        ] {
+            let error = Scenario::parse(&format!("{SOUND}[setup]\n{setup}"))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(why), "{setup}: {error}");
+        }
+        for (fault, why) in [
+            ("service = \"redis\"", "add \"redis\" to setup.services"),
+            (
+                "service = \"postgres\"\nmode = \"panic\"",
+                "panic cannot be done to a service",
+            ),
+            ("link = \"postgres\"", "give one of latency"),
+            (
+                "link = \"postgres\"\ncut = true\nlatency = \"1s\"",
+                "give one of latency",
+            ),
+            ("lock_table = \"orders; DROP\"", "is no table"),
+            ("lock_table = \"orders\"\ncut = true", "are for a link"),
+            ("hold_connections = 0", "between 1 and"),
+            (
+                "actor = \"v1/ingest\"\nmode = \"stop\"",
+                "stop cannot be done to an actor",
+            ),
+            ("actor = \"v1/ingest\"\nlasts = \"1s\"", "stalls"),
+        ] {
+            let setup = "[setup]\nservices = [\"postgres\"]";
+            let text = format!("{SOUND}{setup}\n[[fault]]\nat = \"1s\"\n{fault}");
+            let error = Scenario::parse(&text).unwrap_err().to_string();
+            assert!(error.contains(why), "{fault}: {error}");
         }
         assert!(Scenario::parse("about = \"x\"\nload = []").is_err());
     }

@@ -1,9 +1,11 @@
-//! The node under test: one that the scenario starts in a folder of its own, or one that is there.
+//! A node under test: one that the scenario starts in a folder of its own, or one that is there.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -13,9 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::file::Scenario;
 use crate::client::NodeClient;
-use crate::config::{Config, Flags, Version};
 
 /// How long a node may take until it is ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -23,13 +23,22 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(20);
 /// How long it may take to end in good order.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// Its database and its log, in the run's folder.
-const DATABASE_FILE: &str = "coffee-rt.db";
-const LOG_FILE: &str = "node.log";
-/// What decides which services a node uses.
+/// Settings that a node would take from the environment; `COFFEE_RT_*` besides.
 const SERVICES: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"];
 
-/// The node under test.
+/// How a node is started.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    pub(super) program: PathBuf,
+    /// Where it works.
+    pub(super) folder: PathBuf,
+    /// What it writes there.
+    pub(super) log: String,
+    /// Its settings; it takes none from elsewhere.
+    pub(super) settings: BTreeMap<String, String>,
+}
+
+/// A node under test.
 pub(super) struct Host {
     client: NodeClient,
     pub(super) url: Url,
@@ -37,11 +46,10 @@ pub(super) struct Host {
 }
 
 struct OwnNode {
-    program: PathBuf,
-    folder: PathBuf,
-    scenario: Scenario,
+    recipe: Recipe,
     /// Killed when this is dropped, which also ends one that stands still.
     child: Mutex<Child>,
+    process: AtomicI32,
 }
 
 impl Host {
@@ -51,20 +59,19 @@ impl Host {
         Ok(Self { client, url, own: None })
     }
 
-    /// Starts a node, and waits until it is ready. What it writes is in the folder.
-    pub(super) async fn start(scenario: &Scenario, program: &Path, folder: &Path) -> Result<Self, String> {
+    /// Starts a node, and waits until it is ready.
+    pub(super) async fn start(recipe: Recipe) -> Result<Self, String> {
         let taken = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let address = taken.map_err(|error| format!("no free port: {error}"))?;
         let url = format!("http://{address}");
         let url: Url = url.parse().map_err(|error| format!("{url}: {error}"))?;
-        let child = spawn(program, folder, &url, scenario)?;
+        let child = spawn(&recipe, &url)?;
         let host = Self {
             client: NodeClient::new(&url, None).map_err(|error| error.to_string())?,
             url,
             own: Some(OwnNode {
-                program: program.to_owned(),
-                folder: folder.to_owned(),
-                scenario: scenario.clone(),
+                recipe,
+                process: AtomicI32::new(process(&child)?),
                 child: Mutex::new(child),
             }),
         };
@@ -72,19 +79,18 @@ impl Host {
         Ok(host)
     }
 
-    pub(super) fn client(&self) -> NodeClient {
-        self.client.clone()
+    /// Whether the scenario started it.
+    pub(super) fn is_own(&self) -> bool {
+        self.own.is_some()
     }
 
-    /// Settings with which the node's store can be read.
-    pub(super) fn store_settings(&self) -> Result<Config, String> {
-        match &self.own {
-            Some(own) if !own.scenario.uses_services => Ok(Config {
-                sqlite_path: own.folder.join(DATABASE_FILE),
-                ..Config::default()
-            }),
-            _ => Config::load(&Flags::default()).map_err(|error| error.to_string()),
-        }
+    /// Its process, where the scenario started it.
+    pub(super) fn process(&self) -> Option<i32> {
+        self.own.as_ref().map(|own| own.process.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn client(&self) -> &NodeClient {
+        &self.client
     }
 
     /// Ends the process at once, and starts another one in its place.
@@ -93,7 +99,8 @@ impl Host {
         let mut child = own.child.lock().await;
         child.kill().await.map_err(|error| error.to_string())?;
         tokio::time::sleep(pause).await;
-        *child = spawn(&own.program, &own.folder, &self.url, &own.scenario)?;
+        *child = spawn(&own.recipe, &self.url)?;
+        own.process.store(process(&child)?, Ordering::Relaxed);
         drop(child);
         self.until_ready().await
     }
@@ -111,15 +118,13 @@ impl Host {
     pub(super) async fn stop(self) -> Result<(), String> {
         let Some(own) = self.own else { return Ok(()) };
         let mut child = own.child.into_inner();
+        let log = own.recipe.log_file();
         // One that was left standing still could not end.
         send(&child, Signal::SIGCONT)?;
         send(&child, Signal::SIGTERM)?;
         match tokio::time::timeout(STOP_LIMIT, child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(format!(
-                "the node ended with {status}: see {}",
-                own.folder.join(LOG_FILE).display()
-            )),
+            Ok(Ok(status)) => Err(format!("the node ended with {status}: see {}", log.display())),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("the node did not end within {STOP_LIMIT:?}")),
         }
@@ -135,13 +140,15 @@ impl Host {
         let deadline = Instant::now() + READY_LIMIT;
         loop {
             let error = match self.client.get::<Value>("/readyz").await {
-                Ok(_) => return Ok(()),
+                // What goes through a log is accepted without a store, but nothing can be judged then.
+                Ok(ready) if ready["components"]["store"]["state"] == "up" => return Ok(()),
+                Ok(ready) => ready["components"]["store"].to_string(),
                 Err(error) => error.to_string(),
             };
             if let Some(own) = &self.own
                 && let Ok(Some(status)) = own.child.lock().await.try_wait()
             {
-                let log = std::fs::read_to_string(own.folder.join(LOG_FILE)).unwrap_or_default();
+                let log = std::fs::read_to_string(own.recipe.log_file()).unwrap_or_default();
                 let last: Vec<_> = log.lines().rev().take(5).collect();
                 let last: Vec<_> = last.into_iter().rev().collect();
                 return Err(format!("the node ended with {status}:\n{}", last.join("\n")));
@@ -154,32 +161,29 @@ impl Host {
     }
 }
 
-fn spawn(program: &Path, folder: &Path, url: &Url, scenario: &Scenario) -> Result<Child, String> {
+impl Recipe {
+    fn log_file(&self) -> PathBuf {
+        self.folder.join(&self.log)
+    }
+}
+
+fn spawn(recipe: &Recipe, url: &Url) -> Result<Child, String> {
     let told = |error: std::io::Error| format!("the node cannot be started: {error}");
     let log = File::options()
         .create(true)
         .append(true)
-        .open(folder.join(LOG_FILE))
+        .open(recipe.log_file())
         .map_err(told)?;
-    let address = format!(
-        "{}:{}",
-        url.host_str().unwrap_or_default(),
-        url.port().unwrap_or_default()
-    );
-    let mut command = Command::new(program);
-    command.arg("serve").args(["--listen", &address]);
-    if !scenario.uses_services {
-        let settings = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        for name in settings.filter(|name| name.starts_with("COFFEE_RT_") || SERVICES.contains(&name.as_str())) {
-            command.env_remove(name);
-        }
-        command.args(["--sqlite-path", DATABASE_FILE]);
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port().unwrap_or_default());
+    let mut command = Command::new(&recipe.program);
+    let environment = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in environment.filter(|name| name.starts_with("COFFEE_RT_") || SERVICES.contains(&name.as_str())) {
+        command.env_remove(name);
     }
-    let versions: Vec<_> = scenario.versions.iter().map(Version::to_string).collect();
     command
-        .env("COFFEE_RT_VERSIONS", versions.join(","))
-        .envs(&scenario.settings)
-        .current_dir(folder)
+        .args(["serve", "--listen", &format!("{host}:{port}")])
+        .envs(&recipe.settings)
+        .current_dir(&recipe.folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().map_err(told)?)
         .stderr(log)
@@ -190,8 +194,11 @@ fn spawn(program: &Path, folder: &Path, url: &Url, scenario: &Scenario) -> Resul
         .map_err(told)
 }
 
-fn send(child: &Child, signal: Signal) -> Result<(), String> {
+fn process(child: &Child) -> Result<i32, String> {
     let process = child.id().and_then(|id| i32::try_from(id).ok());
-    let process = process.ok_or("the node has ended")?;
-    kill(Pid::from_raw(process), signal).map_err(|error| error.to_string())
+    process.ok_or_else(|| "the node has ended".to_owned())
+}
+
+fn send(child: &Child, signal: Signal) -> Result<(), String> {
+    kill(Pid::from_raw(process(child)?), signal).map_err(|error| error.to_string())
 }

@@ -1,14 +1,14 @@
 //! What a run showed, and what follows from it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::load::Report;
+use crate::load::{Quantiles, Report};
 
 /// Findings of one check that are kept word for word.
 const MAX_FINDINGS: usize = 20;
 
 /// What follows from a run; the worst that applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// All promises were kept, and all thresholds.
@@ -22,7 +22,7 @@ pub enum Verdict {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     /// What must hold.
     pub name: String,
@@ -50,19 +50,104 @@ impl Check {
 }
 
 /// One load's name and what became of its orders.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadOutcome {
     /// As the file names it.
     pub name: String,
     /// From the scenario's start to its own.
     pub started_at_seconds: f64,
+    /// As it went on.
+    pub moments: Vec<LoadMoment>,
     /// In numbers.
     #[serde(flatten)]
     pub report: Report,
 }
 
+/// A second of a load, or as long as the run's [`Outcome::moment_seconds`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoadMoment {
+    /// Its end, from the scenario's start.
+    pub at_seconds: f64,
+    /// Orders.
+    pub acknowledged_per_second: f64,
+    /// Answers that refused one for now.
+    pub refused_per_second: f64,
+    /// From due to acknowledged.
+    pub p50_ms: f64,
+    /// The same.
+    pub p99_ms: f64,
+    /// The same.
+    pub max_ms: f64,
+}
+
+/// Those who look on: at the dashboard's socket, or at its page again and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewerOutcome {
+    /// As the file names them.
+    pub name: String,
+    /// How many.
+    pub count: u64,
+    /// Frames or answers that came, to all of them.
+    pub frames: u64,
+    /// Connections that broke, and answers that did not come.
+    pub failures: u64,
+    /// Of sockets: from an order's acknowledgement to the first frame that includes it. Of readers: from the moment an answer
+    /// was wanted to its arrival.
+    pub latency: Quantiles,
+    /// As it went on.
+    pub moments: Vec<ViewMoment>,
+}
+
+/// A second of viewers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewMoment {
+    /// Its end, from the scenario's start.
+    pub at_seconds: f64,
+    /// Of the latency.
+    pub p50_ms: f64,
+    /// The same.
+    pub p99_ms: f64,
+}
+
+/// What a process used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessOutcome {
+    /// `node`, or a service.
+    pub name: String,
+    /// Of all its processes, while the loads ran.
+    pub cpu_seconds: f64,
+    /// The most that was resident at once.
+    pub peak_memory_bytes: u64,
+    /// As it went on.
+    pub moments: Vec<ProcessMoment>,
+}
+
+/// A second of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessMoment {
+    /// Its end, from the scenario's start.
+    pub at_seconds: f64,
+    /// Of one processor: 200 where two are busy.
+    pub cpu_percent: f64,
+    /// Resident.
+    pub memory_bytes: u64,
+}
+
+/// What a run was measured on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// As the system calls it.
+    pub cpu: String,
+    /// Processors that can be used.
+    pub cores: usize,
+    /// Of all.
+    pub memory_bytes: u64,
+    /// Its release.
+    pub kernel: String,
+}
+
 /// One fault, and whether it hit.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultOutcome {
     /// Such as `kill v1/batcher-0`.
     pub what: String,
@@ -73,7 +158,7 @@ pub struct FaultOutcome {
 }
 
 /// A run that ended by itself.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The scenario's name.
     pub scenario: String,
@@ -83,8 +168,18 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// Repeats the same customers and moments.
     pub seed: u64,
+    /// The command that repeats it.
+    pub repeat_with: String,
+    /// When it began: RFC 3339, UTC.
+    pub started_at: String,
     /// From the start to the last look at the store.
     pub elapsed_seconds: f64,
+    /// How long each of the moments below is.
+    pub moment_seconds: f64,
+    /// What it was measured on.
+    pub machine: Machine,
+    /// Of the node: the version of the build.
+    pub build: String,
     /// Promises.
     pub promises: Vec<Check>,
     /// Thresholds.
@@ -95,6 +190,10 @@ pub struct Outcome {
     pub faults: Vec<FaultOutcome>,
     /// Who ordered.
     pub loads: Vec<LoadOutcome>,
+    /// Who looked on.
+    pub viewers: Vec<ViewerOutcome>,
+    /// What it took.
+    pub processes: Vec<ProcessOutcome>,
 }
 
 /// The worst that applies.

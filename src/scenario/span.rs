@@ -5,12 +5,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A length of time such as `30s`, `1m 30s` or `500ms`; zero is one as well.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-pub struct Span(pub Duration);
+#[schemars(extend("pattern" = "^[0-9. a-z]+$", "examples" = ["30s", "1m 30s", "500ms"]))]
+pub struct Span(#[schemars(with = "String")] pub Duration);
 
 impl TryFrom<String> for Span {
     type Error = String;

@@ -1,6 +1,6 @@
 //! What is in the store, what is counted of it, and what the node shows, when it has come to rest.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use coffee_rt_actors::ports::{AuditReport, StoreError};
@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::books::{Books, broken_promises};
 use super::host::Host;
 use super::outcome::Check;
+use super::world::World;
 use crate::load::Ledger;
-use crate::{config::Config, stores};
+use crate::stores;
 
 /// How long what was acknowledged may take until it is stored and counted.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
@@ -24,36 +25,37 @@ const SETTLE_POLL: Duration = Duration::from_millis(250);
 pub(super) struct Stored {
     books: Books,
     audit: AuditReport,
-    /// Orders by the node's dashboard.
-    shown: u64,
+    /// Orders by each node's dashboard.
+    shown: Vec<u64>,
 }
 
 impl Stored {
-    async fn read(settings: &Config, host: &Host) -> Result<Self, String> {
+    async fn read(world: &World) -> Result<Self, String> {
         let read = async {
-            Ok((
-                Books::of(settings).await?,
-                stores::open_to_read(settings).await?.audit().await?,
-            ))
+            let audit = stores::open_to_read(&world.settings).await?.audit().await?;
+            Ok((Books::of(&world.settings).await?, audit))
         };
         let (books, audit) = read.await.map_err(|error: StoreError| error.to_string())?;
-        let dashboard: Value = told(host, "/api/dashboard").await?;
-        let shown = dashboard["stored_total"].as_u64();
-        let shown = shown.ok_or("the dashboard has no stored_total")?;
+        let mut shown = Vec::new();
+        for host in world.hosts() {
+            let dashboard = told(host, "/api/dashboard").await?;
+            let total = dashboard["stored_total"].as_u64();
+            shown.push(total.ok_or("a dashboard has no stored_total")?);
+        }
         Ok(Self { books, audit, shown })
     }
 
     /// When everything acknowledged is there, counted and shown; or when nothing changes any more, or that takes too long.
-    pub(super) async fn settled(settings: &Config, host: &Host, ledgers: &[&Ledger]) -> Result<Self, String> {
+    pub(super) async fn settled(world: &World, ledgers: &[&Ledger]) -> Result<Self, String> {
         let (deadline, mut unchanged) = (Instant::now() + SETTLE_LIMIT, None);
         loop {
             let now = Instant::now();
-            match Self::read(settings, host).await {
+            match Self::read(world).await {
                 Ok(stored) if stored.is_settled(ledgers) || now > deadline => return Ok(stored),
                 Ok(stored) => {
-                    let figures = (stored.books.rows, stored.audit.orders, stored.shown);
+                    let figures = (stored.books.rows, stored.audit.orders, stored.shown.clone());
                     let since = match unchanged {
-                        Some((before, since)) if before == figures && has_no_work(host).await => since,
+                        Some((before, since)) if before == figures && have_no_work(world).await => since,
                         _ => now,
                     };
                     if now - since > REST {
@@ -71,8 +73,13 @@ impl Stored {
     fn is_settled(&self, ledgers: &[&Ledger]) -> bool {
         let mut acknowledged = ledgers.iter().flat_map(|ledger| ledger.acknowledged());
         self.audit.differences.is_empty()
-            && self.shown == self.audit.orders
+            && self.shown.iter().all(|shown| *shown == self.audit.orders)
             && acknowledged.all(|order| self.books.times(order.message_id) > 0)
+    }
+
+    /// The how-manieth stored order each is, from one.
+    pub(super) fn ranks(&self) -> HashMap<Uuid, u64> {
+        self.books.by_id.iter().copied().zip(1..).collect()
     }
 
     /// The promises, and how each is broken.
@@ -81,15 +88,16 @@ impl Stored {
             let (what, recounted) = (&difference.what, &difference.recounted);
             format!("{what}: recounted {recounted}, recorded {}", difference.recorded)
         });
-        let (shown, orders) = (self.shown, self.audit.orders);
-        let shown = (shown != orders).then(|| format!("{shown} orders are shown of {orders}"));
+        let orders = self.audit.orders;
+        let shown = self.shown.iter().filter(|shown| **shown != orders);
+        let shown = shown.map(|shown| format!("{shown} orders are shown of {orders}"));
         vec![
             Check::new(
                 "every acknowledged order is stored once, and no other than those that were sent",
                 broken_promises(ledgers, &self.books, before),
             ),
             Check::new("what is counted is what is stored", differences.collect()),
-            Check::new("what is shown is what is stored", shown.into_iter().collect()),
+            Check::new("what is shown is what is stored", shown.collect()),
         ]
     }
 }
@@ -98,11 +106,17 @@ async fn told(host: &Host, path: &str) -> Result<Value, String> {
     host.client().get(path).await.map_err(|error| error.to_string())
 }
 
-/// Whether a node is ready and nothing waits in its logs.
-async fn has_no_work(host: &Host) -> bool {
-    told(host, "/readyz").await.is_ok_and(|ready| {
-        let components = ready["components"].as_object().into_iter().flatten();
-        let mut logs = components.filter_map(|(_, component)| component.get("log"));
-        ready["components"]["store"]["state"] == "up" && logs.all(|log| log["backlog"] == 0 && log["lag"] == 0)
-    })
+/// Whether the nodes are ready and nothing waits in their logs.
+async fn have_no_work(world: &World) -> bool {
+    for host in world.hosts() {
+        let idle = told(host, "/readyz").await.is_ok_and(|ready| {
+            let components = ready["components"].as_object().into_iter().flatten();
+            let mut logs = components.filter_map(|(_, component)| component.get("log"));
+            ready["components"]["store"]["state"] == "up" && logs.all(|log| log["backlog"] == 0 && log["lag"] == 0)
+        });
+        if !idle {
+            return false;
+        }
+    }
+    true
 }

@@ -1,149 +1,161 @@
-//! Thresholds such as `customers.p99_ms < 100`: what is measured of a load, and how it must compare.
+//! Thresholds: what must hold of a load, of those who look on, or of a process.
 
 use std::fmt;
 
-use crate::load::Report;
+use super::expression::Expression;
+use super::outcome::{Check, LoadOutcome, ProcessOutcome, ViewerOutcome};
 
-/// What can be measured of a load.
-type Measure = (&'static str, fn(&Report) -> f64);
-const MEASURES: [Measure; 12] = [
-    ("sent", |report| report.counts.sent as f64),
-    ("acknowledged", |report| report.counts.acknowledged as f64),
-    ("refused", |report| report.counts.refused as f64),
-    ("unknown", |report| report.counts.unknown as f64),
-    ("acknowledged_per_second", |report| report.achieved_per_second),
-    ("acknowledged_share", |report| {
-        share(report.counts.acknowledged, report.counts.sent)
+const BYTES_IN_MB: f64 = 1_000_000.0;
+
+const OF_LOADS: &[(&str, fn(&LoadOutcome) -> f64)] = &[
+    ("sent", |load| load.report.counts.sent as f64),
+    ("acknowledged", |load| load.report.counts.acknowledged as f64),
+    ("refused", |load| load.report.counts.refused as f64),
+    ("unknown", |load| load.report.counts.unknown as f64),
+    ("acknowledged_per_second", |load| load.report.achieved_per_second),
+    ("acknowledged_share", |load| {
+        load.report.counts.acknowledged as f64 / (load.report.counts.sent as f64).max(1.0)
     }),
-    ("p50_ms", |report| report.latency.p50_ms),
-    ("p90_ms", |report| report.latency.p90_ms),
-    ("p99_ms", |report| report.latency.p99_ms),
-    ("p999_ms", |report| report.latency.p999_ms),
-    ("max_ms", |report| report.latency.max_ms),
-    ("start_delay_p99_ms", |report| report.start_delay.p99_ms),
+    ("p50_ms", |load| load.report.latency.p50_ms),
+    ("p90_ms", |load| load.report.latency.p90_ms),
+    ("p99_ms", |load| load.report.latency.p99_ms),
+    ("p999_ms", |load| load.report.latency.p999_ms),
+    ("max_ms", |load| load.report.latency.max_ms),
+    ("start_delay_p99_ms", |load| load.report.start_delay.p99_ms),
+];
+const OF_VIEWERS: &[(&str, fn(&ViewerOutcome) -> f64)] = &[
+    ("frames", |viewer| viewer.frames as f64),
+    ("failures", |viewer| viewer.failures as f64),
+    ("p50_ms", |viewer| viewer.latency.p50_ms),
+    ("p99_ms", |viewer| viewer.latency.p99_ms),
+    ("max_ms", |viewer| viewer.latency.max_ms),
+];
+const OF_PROCESSES: &[(&str, fn(&ProcessOutcome) -> f64)] = &[
+    ("cpu_seconds", |process| process.cpu_seconds),
+    ("peak_memory_mb", |process| {
+        process.peak_memory_bytes as f64 / BYTES_IN_MB
+    }),
 ];
 
-fn share(part: u64, whole: u64) -> f64 {
-    part as f64 / (whole as f64).max(1.0)
-}
-
+/// What a name of a scenario stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
-    Below,
-    AtMost,
-    Above,
-    AtLeast,
+pub(super) enum Kind {
+    Load,
+    Viewer,
+    Process,
 }
 
-impl Comparison {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "<" => Self::Below,
-            "<=" => Self::AtMost,
-            ">" => Self::Above,
-            ">=" => Self::AtLeast,
-            _ => return None,
+#[derive(Clone, Copy)]
+enum Measure {
+    OfLoad(fn(&LoadOutcome) -> f64),
+    OfViewer(fn(&ViewerOutcome) -> f64),
+    OfProcess(fn(&ProcessOutcome) -> f64),
+}
+
+/// One threshold: `NAME.MEASURE COMPARISON NUMBER`.
+#[derive(Clone)]
+pub(super) struct Threshold {
+    expression: Expression,
+    name: String,
+    measure: Measure,
+}
+
+impl Threshold {
+    /// Reads one, where `kind` knows the scenario's names.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub(super) fn parse(text: &str, kind: impl Fn(&str) -> Option<Kind>) -> Result<Self, String> {
+        let expression = Expression::parse(text)?;
+        let subject = &expression.subject;
+        let Some((name, measure)) = subject.rsplit_once('.') else {
+            return Err(format!("{subject:?} names no load: write it like customers.p99_ms"));
+        };
+        let kind =
+            kind(name).ok_or_else(|| format!("there is no load, subscriber, reader or process named {name:?}"))?;
+        let found = match kind {
+            Kind::Load => find(OF_LOADS, measure).map(Measure::OfLoad),
+            Kind::Viewer => find(OF_VIEWERS, measure).map(Measure::OfViewer),
+            Kind::Process => find(OF_PROCESSES, measure).map(Measure::OfProcess),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            measure: found?,
+            expression,
         })
     }
 
-    fn holds(self, value: f64, bound: f64) -> bool {
-        match self {
-            Self::Below => value < bound,
-            Self::AtMost => value <= bound,
-            Self::Above => value > bound,
-            Self::AtLeast => value >= bound,
+    /// Whether it holds. What was not measured holds nothing.
+    pub(super) fn judge(
+        &self,
+        loads: &[LoadOutcome],
+        viewers: &[ViewerOutcome],
+        processes: &[ProcessOutcome],
+    ) -> Check {
+        let value = match self.measure {
+            Measure::OfLoad(measure) => loads.iter().find(|load| load.name == self.name).map(measure),
+            Measure::OfViewer(measure) => viewers.iter().find(|viewer| viewer.name == self.name).map(measure),
+            Measure::OfProcess(measure) => processes.iter().find(|process| process.name == self.name).map(measure),
+        };
+        Check {
+            name: self.to_string(),
+            holds: value.is_some_and(|value| self.expression.holds(value)),
+            found: vec![value.map_or("not measured".to_owned(), |value| format!("{value:.3}"))],
         }
     }
 }
 
-/// One threshold: `LOAD.MEASURE COMPARISON NUMBER`.
-#[derive(Clone)]
-pub(super) struct Threshold {
-    text: String,
-    /// Whose load.
-    pub(super) load: String,
-    measure: fn(&Report) -> f64,
-    comparison: Comparison,
-    bound: f64,
-}
-
-impl Threshold {
-    /// Reads one; says what is wrong with it.
-    pub(super) fn parse(text: String) -> Result<Self, String> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let [subject, comparison, bound] = words[..] else {
-            return Err(format!(
-                "{text:?} is no threshold: write it like \"customers.p99_ms < 100\""
-            ));
-        };
-        let Some((load, name)) = subject.rsplit_once('.') else {
-            return Err(format!("{subject:?} names no load: write it like customers.p99_ms"));
-        };
-        let Some((_, measure)) = MEASURES.iter().find(|(known, _)| *known == name) else {
-            let known = MEASURES.map(|(name, _)| name).join(", ");
-            return Err(format!("nothing named {name:?} is measured: choose from {known}"));
-        };
-        let complain = || format!("{comparison:?} is no comparison: choose from <, <=, >, >=");
-        let bound = bound.parse::<f64>().ok().filter(|bound| bound.is_finite());
-        Ok(Self {
-            load: load.to_owned(),
-            measure: *measure,
-            comparison: Comparison::named(comparison).ok_or_else(complain)?,
-            bound: bound.ok_or_else(|| format!("{:?} is no number", words[2]))?,
-            text,
-        })
-    }
-
-    /// The value that was measured, and whether it is within bounds.
-    pub(super) fn judge(&self, report: &Report) -> (f64, bool) {
-        let value = (self.measure)(report);
-        (value, self.comparison.holds(value, self.bound))
-    }
+fn find<M: Copy>(known: &[(&str, M)], wanted: &str) -> Result<M, String> {
+    let found = known.iter().find(|(name, _)| *name == wanted);
+    found.map(|(_, measure)| *measure).ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+        format!(
+            "nothing named {wanted:?} is measured there: choose from {}",
+            names.join(", ")
+        )
+    })
 }
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.expression.fmt(f)
     }
 }
 
 impl fmt::Debug for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.expression.fmt(f)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{Counts, Quantiles};
 
     fn threshold(text: &str) -> Result<Threshold, String> {
-        Threshold::parse(text.to_owned())
+        Threshold::parse(text, |name| match name {
+            "customers" => Some(Kind::Load),
+            "watchers" => Some(Kind::Viewer),
+            "node" => Some(Kind::Process),
+            _ => None,
+        })
     }
 
     #[test]
-    fn a_threshold_compares_what_was_measured() {
-        let report = Report {
-            counts: Counts {
-                sent: 4,
-                acknowledged: 3,
-                ..Counts::default()
-            },
-            latency: Quantiles {
-                p99_ms: 80.0,
-                ..Quantiles::default()
-            },
-            ..Report::default()
+    fn each_kind_has_measures_of_its_own() {
+        let process = ProcessOutcome {
+            name: "node".to_owned(),
+            cpu_seconds: 2.5,
+            peak_memory_bytes: 30_000_000,
+            moments: Vec::new(),
         };
-        for (text, value, holds) in [
-            ("a.p99_ms < 80", 80.0, false),
-            ("a.p99_ms <= 80", 80.0, true),
-            ("a.acknowledged_share > 0.75", 0.75, false),
-            ("a.acknowledged_share >= 0.75", 0.75, true),
-            ("a.refused < 1", 0.0, true),
+        for (text, holds, found) in [
+            ("node.peak_memory_mb <= 30", true, "30.000"),
+            ("node.cpu_seconds < 2.5", false, "2.500"),
+            ("watchers.p99_ms < 50", false, "not measured"),
         ] {
-            assert_eq!(threshold(text).unwrap().judge(&report), (value, holds), "{text}");
+            let check = threshold(text).unwrap().judge(&[], &[], std::slice::from_ref(&process));
+            assert_eq!((check.holds, &*check.found[0]), (holds, found), "{text}");
         }
     }
 
@@ -151,11 +163,9 @@ mod tests {
     fn what_is_no_threshold_is_explained() {
         for (text, why) in [
             ("p99_ms < 3", "names no load"),
-            ("a.p98_ms < 3", "choose from sent, acknowledged"),
-            ("a.p99_ms = 3", "no comparison"),
-            ("a.p99_ms < x", "no number"),
-            ("a.p99_ms < inf", "no number"),
-            ("a.p99_ms <3", "no threshold"),
+            ("people.p99_ms < 3", "no load, subscriber, reader or process"),
+            ("customers.p98_ms < 3", "choose from sent, acknowledged"),
+            ("watchers.sent < 3", "choose from frames, failures"),
         ] {
             let error = threshold(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

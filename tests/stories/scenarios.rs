@@ -176,8 +176,8 @@ async fn a_node_that_is_there_can_be_driven() {
 /// Whatever the scenario is at, nothing of it is left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ctrl_c_leaves_no_process_behind() {
-    let paused = "[[fault]]\nnode = \"pause\"\nat = \"0s\"\nlasts = \"60s\"\n";
-    let killed = "[[fault]]\nnode = \"kill\"\nat = \"0s\"\nlasts = \"60s\"\n";
+    let paused = "[[fault]]\nnode = 1\nmode = \"pause\"\nat = \"0s\"\nlasts = \"60s\"\n";
+    let killed = "[[fault]]\nnode = 1\nmode = \"kill\"\nat = \"0s\"\nlasts = \"60s\"\n";
     for fault in ["", paused, killed] {
         let scene = Scene::of(&format!("{}{fault}", QUIET.replace("3s", "60s")));
         let child = scene

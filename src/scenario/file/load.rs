@@ -1,0 +1,113 @@
+//! `[[load]]`: who orders what, and when.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Load, Names};
+use crate::config::Version;
+use crate::load::{Arrivals, DEFAULT_CONNECTIONS, MAX_ORDERS, Options, Pace, profile_named};
+use crate::scenario::span::Span;
+use crate::scenario::threshold::Kind;
+
+/// Customers of one kind and time.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLoad {
+    /// As thresholds and reports name it: small letters, digits and dashes.
+    name: String,
+    /// The API that is called: the first of setup.versions unless told.
+    #[schemars(with = "Option<String>", extend("enum" = ["v1", "v2", "v3"]))]
+    version: Option<Version>,
+    /// The node, by its number.
+    #[serde(default = "super::one")]
+    node: usize,
+    /// From the scenario's start to the first order.
+    #[serde(default)]
+    start: Span,
+    /// For how long orders are due.
+    duration: Span,
+    /// Orders a second, whatever the node does. Without it each customer waits for an answer.
+    rate: Option<f64>,
+    /// What the rate grows or falls to, evenly.
+    to_rate: Option<f64>,
+    /// How orders are spread over a second.
+    #[serde(default)]
+    #[schemars(with = "String", extend("enum" = ["constant", "exponential"]))]
+    arrivals: Arrivals,
+    /// Connections, each with one order in flight.
+    #[serde(default = "default_connections")]
+    connections: usize,
+    /// Without a rate: how long a customer waits between an answer and the next order.
+    think_time: Option<Span>,
+    /// Whether who is answered 503 comes again, with the same key.
+    #[serde(default)]
+    retry_refused: bool,
+    /// Kinds of customers, and the share of each.
+    #[serde(default)]
+    profiles: BTreeMap<String, u32>,
+}
+
+fn default_connections() -> usize {
+    DEFAULT_CONNECTIONS
+}
+
+impl RawLoad {
+    pub(super) fn checked(self, versions: &[Version], nodes: usize, names: &mut Names) -> Result<Load, String> {
+        names.add(&self.name, Kind::Load)?;
+        let node = super::node_index(self.node, nodes)?;
+        let Some(version) = self.version.or_else(|| versions.first().copied()) else {
+            return Err("no version runs".to_owned());
+        };
+        if !versions.contains(&version) {
+            return Err(format!("the node does not run {version}: add it to setup.versions"));
+        }
+        let pace = match (self.rate, self.to_rate) {
+            (Some(rate), None) => Pace::Open {
+                rate_per_second: rate,
+                arrivals: self.arrivals,
+            },
+            (Some(from), Some(to)) => Pace::Ramp {
+                from_per_second: from,
+                to_per_second: to,
+                arrivals: self.arrivals,
+            },
+            (None, None) => Pace::Closed,
+            (None, Some(_)) => return Err("to_rate is where rate goes to: add rate".to_owned()),
+        };
+        if self.think_time.is_some() && pace != Pace::Closed {
+            return Err("customers with a rate do not wait for answers: leave rate or think_time away".to_owned());
+        }
+        let mut options = Options::new(placeholder());
+        options.version = version;
+        options.pace = pace;
+        options.duration = Some(self.duration.0);
+        options.count = matches!(pace, Pace::Closed).then_some(MAX_ORDERS);
+        options.connections = self.connections;
+        options.think_time = self.think_time.unwrap_or_default().0;
+        options.retry.repeat_refused = self.retry_refused;
+        let mut profiles = Vec::new();
+        for (name, share) in &self.profiles {
+            let profile = profile_named(name).ok_or_else(|| format!("there is no profile {name:?}"))?;
+            profiles.push((profile, *share));
+        }
+        if !profiles.is_empty() {
+            options.profiles = profiles;
+        }
+        options.validate().map_err(|error| error.to_string())?;
+        Ok(Load {
+            name: self.name,
+            start: self.start.0,
+            duration: self.duration.0,
+            node,
+            options,
+        })
+    }
+}
+
+/// Replaced by the node's address when the load starts.
+#[expect(clippy::expect_used, reason = "the text is a constant")]
+fn placeholder() -> url::Url {
+    "http://127.0.0.1".parse().expect("a constant that is an address")
+}

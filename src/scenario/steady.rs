@@ -1,0 +1,116 @@
+//! The steady state: what must hold of a node before the loads come, and again when they are gone.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::expression::Expression;
+use super::outcome::Check;
+use crate::client::NodeClient;
+
+/// How long a node may take to be steady.
+const STEADY_LIMIT: Duration = Duration::from_secs(30);
+/// How often it is looked.
+const STEADY_POLL: Duration = Duration::from_millis(250);
+
+/// Waits until everything holds, or for too long; one check for each.
+pub(super) async fn checks(expressions: &[Expression], client: &NodeClient, when: &str) -> Vec<Check> {
+    let deadline = Instant::now() + STEADY_LIMIT;
+    loop {
+        let now = Figures::read(client).await;
+        let checks: Vec<_> = expressions
+            .iter()
+            .map(|expression| now.check(expression, when))
+            .collect();
+        if checks.iter().all(|check| check.holds) || Instant::now() > deadline {
+            return checks;
+        }
+        tokio::time::sleep(STEADY_POLL).await;
+    }
+}
+
+/// What a node says of itself.
+#[derive(Default)]
+struct Figures {
+    /// None where it is not ready.
+    ready: Option<Value>,
+    metrics: String,
+}
+
+impl Figures {
+    async fn read(client: &NodeClient) -> Self {
+        Self {
+            ready: client.get("/readyz").await.ok(),
+            metrics: client.get_text("/metrics").await.unwrap_or_default(),
+        }
+    }
+
+    fn check(&self, expression: &Expression, when: &str) -> Check {
+        let value = self.value(&expression.subject);
+        Check {
+            name: format!("{expression} {when}"),
+            holds: value.is_some_and(|value| expression.holds(value)),
+            found: vec![value.map_or("not known".to_owned(), |value| format!("{value}"))],
+        }
+    }
+
+    fn value(&self, subject: &str) -> Option<f64> {
+        match subject {
+            "ready" => Some(if self.ready.is_some() { 1.0 } else { 0.0 }),
+            "lag" | "backlog" => self.of_versions(|version| version["log"][subject].as_f64()),
+            "in_flight" => self.of_versions(|version| version[subject].as_f64()),
+            metric => self.metric(metric),
+        }
+    }
+
+    /// The sum over all versions that tell it.
+    fn of_versions(&self, figure: impl Fn(&Value) -> Option<f64>) -> Option<f64> {
+        let components = self.ready.as_ref()?["components"].as_object()?;
+        let figures = components.values().filter_map(figure);
+        figures.reduce(|sum, figure| sum + figure).or(Some(0.0))
+    }
+
+    /// The sum over all labels.
+    fn metric(&self, name: &str) -> Option<f64> {
+        let samples = self.metrics.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            if !rest.starts_with([' ', '{']) {
+                return None;
+            }
+            rest.rsplit_once(' ')?.1.parse::<f64>().ok()
+        });
+        samples.reduce(|sum, sample| sum + sample)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn figures_are_summed_over_versions_and_labels() {
+        let figures = Figures {
+            ready: Some(json!({"components": {
+                "store": {"state": "up"},
+                "v2": {"in_flight": 1, "log": {"lag": 3, "backlog": 5}},
+                "v3": {"in_flight": 2, "log": {"lag": 4, "backlog": 6}},
+            }})),
+            metrics: "# HELP x y\nx_total{a=\"1 2\"} 3\nx_total{a=\"2\"} 4\nx_total_more 9\n".to_owned(),
+        };
+        for (subject, value) in [
+            ("ready", Some(1.0)),
+            ("lag", Some(7.0)),
+            ("in_flight", Some(3.0)),
+            ("x_total", Some(7.0)),
+            ("y_total", None),
+        ] {
+            assert_eq!(figures.value(subject), value, "{subject}");
+        }
+        assert_eq!(Figures::default().value("ready"), Some(0.0));
+        assert_eq!(Figures::default().value("lag"), None);
+        let check = figures.check(&Expression::parse("y_total < 3").unwrap(), "after");
+        assert_eq!((check.holds, &*check.name), (false, "y_total < 3 after"));
+    }
+}

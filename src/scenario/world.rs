@@ -1,0 +1,181 @@
+//! What a scenario stands on: its services, the links to them, and its nodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use futures_util::future::try_join_all;
+use url::Url;
+
+use super::database::Database;
+use super::fault::Target;
+use super::file::Scenario;
+use super::host::{Host, Recipe};
+use super::links::Links;
+use super::services::{Service, Services};
+use crate::config::{Config, Flags, Version};
+
+/// The embedded database and the services' home, in the run's folder.
+const DATABASE_FILE: &str = "coffee-rt.db";
+const SERVICES_FOLDER: &str = "services";
+
+/// Where a scenario runs.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// A node that is there, in place of those of the scenario's own.
+    pub url: Option<Url>,
+    /// Its operator's token.
+    pub token: Option<String>,
+    /// The program of a node that is started.
+    pub program: PathBuf,
+    /// The scenario's file: services are started by the checkout that it is in.
+    pub file: PathBuf,
+    /// Where such a node lives.
+    pub folder: PathBuf,
+    /// Decides who orders what and when.
+    pub seed: u64,
+    /// The command that repeats the run.
+    pub repeat_with: String,
+}
+
+/// Everything that runs for a scenario.
+pub(super) struct World {
+    hosts: Vec<Host>,
+    pub(super) links: Links,
+    services: Option<Services>,
+    wanted: Vec<Service>,
+    /// Settings with which the nodes' store can be read.
+    pub(super) settings: Config,
+}
+
+impl World {
+    /// Starts what the scenario wants, and waits until it is ready.
+    pub(super) async fn start(scenario: &Scenario, environment: &Environment) -> Result<Self, String> {
+        if let Some(url) = &environment.url {
+            return Ok(Self {
+                hosts: vec![Host::there(url.clone(), environment.token.as_deref())?],
+                links: Links::none(),
+                services: None,
+                wanted: Vec::new(),
+                settings: Config::load(&Flags::default()).map_err(|error| error.to_string())?,
+            });
+        }
+        let linked: BTreeSet<_> = scenario
+            .faults
+            .iter()
+            .filter_map(|fault| linked(&fault.target))
+            .collect();
+        let mut wanted = scenario.services.clone();
+        if !linked.is_empty() {
+            wanted.push(Service::Toxiproxy);
+        }
+        let (mut services, mut links) = (None, Links::none());
+        let mut settings = Config {
+            sqlite_path: environment.folder.join(DATABASE_FILE),
+            ..Config::default()
+        };
+        if !wanted.is_empty() {
+            let up = Services::up(&wanted, &environment.file, &environment.folder.join(SERVICES_FOLDER)).await?;
+            links = Links::before(linked, &up).await?;
+            if wanted.contains(&Service::Postgres) {
+                settings.database_url = Some(up.address(Service::Postgres)?.into());
+            }
+            services = Some(up);
+        }
+        let given = given(scenario, services.as_ref(), &links)?;
+        let recipe = |number: usize| Recipe {
+            program: environment.program.clone(),
+            folder: environment.folder.clone(),
+            log: if number == 0 {
+                "node.log".to_owned()
+            } else {
+                format!("node-{}.log", number + 1)
+            },
+            settings: given.clone(),
+        };
+        let hosts = try_join_all((0..scenario.nodes).map(|number| Host::start(recipe(number)))).await?;
+        Ok(Self {
+            hosts,
+            links,
+            services,
+            wanted,
+            settings,
+        })
+    }
+
+    /// A node by its number from zero; of one that is there, the only one.
+    pub(super) fn host(&self, number: usize) -> &Host {
+        self.hosts.get(number).unwrap_or(&self.hosts[0])
+    }
+
+    /// All nodes.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter()
+    }
+
+    /// The services that the scenario started.
+    pub(super) fn services(&self) -> Result<&Services, String> {
+        let none = || "only services that the scenario starts can be disturbed: leave --url away".to_owned();
+        self.services.as_ref().ok_or_else(none)
+    }
+
+    /// Its own PostgreSQL.
+    pub(super) fn database(&self) -> Result<Database<'_>, String> {
+        self.services()?.address(Service::Postgres).map(Database)
+    }
+
+    /// What runs for it: names, and processes where they run now.
+    pub(super) fn processes(&self) -> Vec<(String, Option<i32>)> {
+        let hosts = self.hosts.iter().enumerate().filter(|(_, host)| host.is_own());
+        let hosts = hosts.map(|(number, host)| (node_name(number), host.process()));
+        let services = self.services.iter().flat_map(|services| {
+            let own = self.wanted.iter().filter(|service| **service != Service::Toxiproxy);
+            own.map(|service| (service.name().to_owned(), services.process(*service)))
+        });
+        hosts.chain(services).collect()
+    }
+
+    /// Ends everything, in good order where that is possible. Says what went wrong first.
+    pub(super) async fn stop(self) -> Result<(), String> {
+        let mut ended = Ok(());
+        for host in self.hosts {
+            ended = ended.and(host.stop().await);
+        }
+        match self.services {
+            Some(services) => ended.and(services.down().await),
+            None => ended,
+        }
+    }
+}
+
+/// `node`, `node-2` and so on, as thresholds and reports name them.
+pub(super) fn node_name(number: usize) -> String {
+    if number == 0 {
+        "node".to_owned()
+    } else {
+        format!("node-{}", number + 1)
+    }
+}
+
+fn linked(target: &Target) -> Option<Service> {
+    match target {
+        Target::Link { service, .. } => Some(*service),
+        _ => None,
+    }
+}
+
+/// The nodes' settings.
+fn given(scenario: &Scenario, services: Option<&Services>, links: &Links) -> Result<BTreeMap<String, String>, String> {
+    let versions: Vec<_> = scenario.versions.iter().map(Version::to_string).collect();
+    let mut given = BTreeMap::from([
+        ("COFFEE_RT_VERSIONS".to_owned(), versions.join(",")),
+        ("COFFEE_RT_SQLITE_PATH".to_owned(), DATABASE_FILE.to_owned()),
+    ]);
+    if let Some(services) = services {
+        for service in &scenario.services {
+            let address = links.address(*service).map_or_else(|| services.address(*service), Ok)?;
+            given.insert(service.variable().to_owned(), address.to_owned());
+        }
+    }
+    given.extend(scenario.settings.clone());
+    Ok(given)
+}
