@@ -10,6 +10,7 @@
 mod answer;
 mod attempt;
 mod driver;
+mod flat;
 mod ledger;
 mod line;
 mod options;

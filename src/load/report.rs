@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::flat;
 use super::ledger::{Counts, Ledger};
 use super::options::Options;
 
@@ -109,6 +110,7 @@ pub struct Report {
     /// Repeats of acknowledged orders that got the same answer.
     pub repeats_confirmed: u64,
     /// What the acknowledged orders cost together.
+    #[serde(deserialize_with = "flat::cents")]
     pub acknowledged_amount: Cents,
     /// From due to acknowledged.
     pub latency: Quantiles,
@@ -117,6 +119,7 @@ pub struct Report {
     /// From sent to refused, without the customer's own pause.
     pub refusal: Quantiles,
     /// By status.
+    #[serde(deserialize_with = "flat::by_status")]
     pub refused_by_status: BTreeMap<u16, Refusals>,
     /// Why the last attempt without an answer had none.
     pub last_unknown: Option<String>,
