@@ -13,7 +13,7 @@ use url::Url;
 use super::screen::{print, table};
 use super::{Exit, Failure};
 use crate::load::Progress;
-use crate::scenario::{Check, Environment, Outcome, Run, Scenario, Verdict};
+use crate::scenario::{Check, Environment, Outcome, Run, Scenario, Verdict, report};
 
 /// How often the progress is shown.
 const PROGRESS_MILLIS: u64 = 250;
@@ -126,14 +126,12 @@ async fn run_scenario(args: RunArgs) -> Result<Exit, Failure> {
     let run = Run::new(&name, scenario, environment);
     let outcome = watched(run, length).await;
     let outcome = outcome.map_err(|error| Failure::new(Exit::Environment, format!("{name}: {error}")))?;
-    let json = serde_json::to_string_pretty(&outcome).map_err(std::io::Error::from)?;
-    let report = folder.join("report.json");
-    std::fs::write(&report, &json)?;
+    let page = report::write(&outcome, &folder)?;
     if args.json {
-        print(&[json])?;
+        print(&[serde_json::to_string_pretty(&outcome).map_err(std::io::Error::from)?])?;
     } else {
         print(&lines(&outcome))?;
-        print(&[format!("report: {}", report.display())])?;
+        print(&[format!("report: {}", page.display())])?;
     }
     if outcome.verdict != Verdict::Passed {
         eprintln!("coffee-rt: repeat with: {repeat_with}");

@@ -3,7 +3,7 @@
 //! ```text
 //! file.toml ──▶ Scenario ──▶ run ──┬─ customers (one load driver each) ─┐
 //!                                  ├─ faults, at their times ───────────┼─▶ node ──▶ store
-//!                                  └─ checks: books, audit, thresholds ─┴─▶ Outcome (report.json, exit code)
+//!                                  └─ checks: books, audit, thresholds ─┴─▶ Outcome (reports, exit code)
 //! ```
 //! A run proves something only where orders were acknowledged and every fault was injected: otherwise it is vacuous.
 
@@ -18,6 +18,7 @@ mod links;
 mod machine;
 mod outcome;
 mod processes;
+pub mod report;
 mod run;
 mod services;
 mod span;
