@@ -15,6 +15,8 @@ use super::{Exit, Failure};
 use crate::load::Progress;
 use crate::scenario::{Check, Environment, Outcome, Run, Scenario, Verdict, report};
 
+pub mod compare;
+
 /// How often the progress is shown.
 const PROGRESS_MILLIS: u64 = 250;
 /// The longest scenario file, in bytes.
@@ -40,6 +42,8 @@ pub enum Command {
     },
     /// Print the JSON Schema of scenario files, for editors
     Schema,
+    /// Put the reports of two runs side by side
+    Compare(compare::Args),
 }
 
 /// How a scenario is run.
@@ -98,6 +102,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
             Ok(Exit::Well)
         }
         Command::Run(args) => run_scenario(args).await,
+        Command::Compare(args) => compare::run(&args),
     }
 }
 
@@ -112,7 +117,8 @@ async fn run_scenario(args: RunArgs) -> Result<Exit, Failure> {
         .unwrap_or_else(|| format!("scenario-runs/{name}-{seed}").into());
     let folder = new_folder(&folder)?;
     let (file, shorten) = (args.file.display(), args.shorten);
-    let repeat_with = format!("coffee-rt scenario run {file} --seed {seed} --shorten {shorten}");
+    let url = args.url.as_ref().map(|url| format!(" --url {url}")).unwrap_or_default();
+    let repeat_with = format!("coffee-rt scenario run {file} --seed {seed} --shorten {shorten}{url}");
     let environment = Environment {
         url: args.url.clone(),
         token: args.token.clone(),

@@ -1,7 +1,7 @@
-//! An outcome for machines and people.
+//! An outcome for machines and people, and two of them side by side.
 //!
 //! ```text
-//! Outcome ──┬─▶ report.json ──▶ read
+//! Outcome ──┬─▶ report.json ──▶ read ──▶ compare (two of them)
 //!           ├─▶ junit.xml
 //!           └─▶ report.html ◀── charts ◀── plot (SVG)
 //! ```
@@ -14,6 +14,7 @@ use super::Outcome;
 
 mod axis;
 mod charts;
+mod compare;
 #[cfg(test)]
 mod example;
 mod html;
@@ -24,6 +25,7 @@ mod plot;
 mod table;
 mod text;
 
+pub use compare::{Comparison, Row};
 pub use html::html;
 pub use junit::junit;
 pub use plot::{Line, Mark, Plot, svg};
