@@ -7,7 +7,10 @@ use super::outcome::{Check, LoadOutcome, ProcessOutcome, ViewerOutcome};
 
 const BYTES_IN_MB: f64 = 1_000_000.0;
 
-const OF_LOADS: &[(&str, fn(&LoadOutcome) -> f64)] = &[
+/// What can be measured of something, by name.
+type Measures<T> = &'static [(&'static str, fn(&T) -> f64)];
+
+const OF_LOADS: Measures<LoadOutcome> = &[
     ("sent", |load| load.report.counts.sent as f64),
     ("acknowledged", |load| load.report.counts.acknowledged as f64),
     ("refused", |load| load.report.counts.refused as f64),
@@ -23,14 +26,14 @@ const OF_LOADS: &[(&str, fn(&LoadOutcome) -> f64)] = &[
     ("max_ms", |load| load.report.latency.max_ms),
     ("start_delay_p99_ms", |load| load.report.start_delay.p99_ms),
 ];
-const OF_VIEWERS: &[(&str, fn(&ViewerOutcome) -> f64)] = &[
+const OF_VIEWERS: Measures<ViewerOutcome> = &[
     ("frames", |viewer| viewer.frames as f64),
     ("failures", |viewer| viewer.failures as f64),
     ("p50_ms", |viewer| viewer.latency.p50_ms),
     ("p99_ms", |viewer| viewer.latency.p99_ms),
     ("max_ms", |viewer| viewer.latency.max_ms),
 ];
-const OF_PROCESSES: &[(&str, fn(&ProcessOutcome) -> f64)] = &[
+const OF_PROCESSES: Measures<ProcessOutcome> = &[
     ("cpu_seconds", |process| process.cpu_seconds),
     ("peak_memory_mb", |process| {
         process.peak_memory_bytes as f64 / BYTES_IN_MB
@@ -47,9 +50,9 @@ pub(super) enum Kind {
 
 #[derive(Clone, Copy)]
 enum Measure {
-    OfLoad(fn(&LoadOutcome) -> f64),
-    OfViewer(fn(&ViewerOutcome) -> f64),
-    OfProcess(fn(&ProcessOutcome) -> f64),
+    Load(fn(&LoadOutcome) -> f64),
+    Viewer(fn(&ViewerOutcome) -> f64),
+    Process(fn(&ProcessOutcome) -> f64),
 }
 
 /// One threshold: `NAME.MEASURE COMPARISON NUMBER`.
@@ -74,9 +77,9 @@ impl Threshold {
         let kind =
             kind(name).ok_or_else(|| format!("there is no load, subscriber, reader or process named {name:?}"))?;
         let found = match kind {
-            Kind::Load => find(OF_LOADS, measure).map(Measure::OfLoad),
-            Kind::Viewer => find(OF_VIEWERS, measure).map(Measure::OfViewer),
-            Kind::Process => find(OF_PROCESSES, measure).map(Measure::OfProcess),
+            Kind::Load => find(OF_LOADS, measure).map(Measure::Load),
+            Kind::Viewer => find(OF_VIEWERS, measure).map(Measure::Viewer),
+            Kind::Process => find(OF_PROCESSES, measure).map(Measure::Process),
         };
         Ok(Self {
             name: name.to_owned(),
@@ -93,9 +96,9 @@ impl Threshold {
         processes: &[ProcessOutcome],
     ) -> Check {
         let value = match self.measure {
-            Measure::OfLoad(measure) => loads.iter().find(|load| load.name == self.name).map(measure),
-            Measure::OfViewer(measure) => viewers.iter().find(|viewer| viewer.name == self.name).map(measure),
-            Measure::OfProcess(measure) => processes.iter().find(|process| process.name == self.name).map(measure),
+            Measure::Load(measure) => loads.iter().find(|load| load.name == self.name).map(measure),
+            Measure::Viewer(measure) => viewers.iter().find(|viewer| viewer.name == self.name).map(measure),
+            Measure::Process(measure) => processes.iter().find(|process| process.name == self.name).map(measure),
         };
         Check {
             name: self.to_string(),
@@ -105,7 +108,7 @@ impl Threshold {
     }
 }
 
-fn find<M: Copy>(known: &[(&str, M)], wanted: &str) -> Result<M, String> {
+fn find<T>(known: Measures<T>, wanted: &str) -> Result<fn(&T) -> f64, String> {
     let found = known.iter().find(|(name, _)| *name == wanted);
     found.map(|(_, measure)| *measure).ok_or_else(|| {
         let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use coffee_rt::client::NodeClient;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -67,34 +68,81 @@ impl Scene {
         let report = serde_json::from_slice(&stdout).unwrap_or_default();
         (status.code().unwrap_or(-1), report, said)
     }
+}
 
-    fn reported(&self, run: &str) -> Value {
-        let report = self.folder.path().join("scenario-runs").join(run).join("report.json");
-        serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap()
+fn own_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+}
+
+/// Runs each of the project's own scenarios, shortened.
+macro_rules! own_scenarios {
+    ($($name:ident),+ $(,)?) => {
+        /// Each file of the folder has its story here.
+        const OWN: &[&str] = &[$(stringify!($name)),+];
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() { keeps_its_promises(stringify!($name)).await })+
+    };
+}
+own_scenarios!(broker_outage, kill_actors, kill_node, redis_outage, slow_store, spike);
+
+async fn keeps_its_promises(story: &str) {
+    let (scene, name) = (Scene::of(""), story.replace('_', "-"));
+    let file = own_folder().join(format!("{name}.toml"));
+    let (code, report, said) = scene.run_file(&file, &["--shorten", SHORTEN]).await;
+    // How fast it is, is a question to a quiet machine.
+    assert!(code == 0 || code == 1, "{name}: {code}\n{report:#}\n{said}");
+    let folder = scene.folder.path().join("scenario-runs").join(format!("{name}-7"));
+    let written: Value = serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap();
+    assert_eq!(written, report);
+    let [page, junit] = ["report.html", "junit.xml"].map(|file| std::fs::read_to_string(folder.join(file)).unwrap());
+    assert!(page.contains("<svg") && junit.contains("<testsuite"), "{page}\n{junit}");
+    assert!(
+        report["loads"][0]["moments"].as_array().unwrap().len() > 1,
+        "{report:#}"
+    );
+    for viewer in report["viewers"].as_array().unwrap() {
+        assert!(viewer["latency"]["p99_ms"].as_f64().unwrap() > 0.0, "{viewer:#}");
+    }
+    for process in report["processes"].as_array().unwrap() {
+        let (cpu, memory) = (
+            process["cpu_seconds"].as_f64().unwrap(),
+            process["peak_memory_bytes"].as_u64().unwrap(),
+        );
+        assert!(cpu > 0.0 && memory > 1_000_000, "{process:#}");
     }
 }
 
-/// Those that need no service.
-fn own_scenarios() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files: Vec<_> = files
-        .filter(|file| file.extension().is_some_and(|it| it == "toml"))
-        .collect();
-    assert!(!files.is_empty());
-    files
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_projects_own_scenarios_keep_their_promises() {
-    for file in own_scenarios() {
-        let scene = Scene::of("");
-        let (code, report, said) = scene.run_file(&file, &["--shorten", SHORTEN]).await;
-        // How fast it is, is a question to a quiet machine.
-        assert!(code == 0 || code == 1, "{}: {code}\n{report:#}\n{said}", file.display());
-        let name = file.file_stem().unwrap().to_string_lossy();
-        assert_eq!(scene.reported(&format!("{name}-7")), report);
+#[test]
+fn every_scenario_has_its_story_and_follows_the_published_schema() {
+    let published = std::fs::read_to_string(own_folder().join("schema.json")).unwrap();
+    let schema = coffee_rt::scenario::Scenario::schema();
+    let hint = "write it anew: target/debug/coffee-rt scenario schema > scenarios/schema.json";
+    assert_eq!(serde_json::from_str::<Value>(&published).unwrap(), schema, "{hint}");
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(own_folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
+        if file.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let scenario: Value = toml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let errors: Vec<_> = validator
+            .iter_errors(&scenario)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", file.display());
+        names.push(file.file_stem().unwrap().to_string_lossy().replace('-', "_"));
     }
+    names.sort_unstable();
+    assert_eq!(names, OWN);
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let examples = readme.split("```toml\n").filter_map(|rest| rest.split("```").next());
+    let example = examples.into_iter().find(|text| text.starts_with("about =")).unwrap();
+    coffee_rt::scenario::Scenario::parse(example).unwrap();
+    let unknown = serde_json::json!({"about": "x", "load": [{"name": "a", "duration": "1s", "speed": 3}]});
+    assert!(!validator.is_valid(&unknown));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,10 +224,11 @@ async fn a_node_that_is_there_can_be_driven() {
 /// Whatever the scenario is at, nothing of it is left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ctrl_c_leaves_no_process_behind() {
+    let rollback = "rollback = [[\"touch\", \"rolled-back\"]]";
     let paused = "[[fault]]\nnode = 1\nmode = \"pause\"\nat = \"0s\"\nlasts = \"60s\"\n";
     let killed = "[[fault]]\nnode = 1\nmode = \"kill\"\nat = \"0s\"\nlasts = \"60s\"\n";
     for fault in ["", paused, killed] {
-        let scene = Scene::of(&format!("{}{fault}", QUIET.replace("3s", "60s")));
+        let scene = Scene::of(&format!("{rollback}{}{fault}", QUIET.replace("3s", "60s")));
         let child = scene
             .command(&scene.file, &[])
             .stdout(Stdio::piped())
@@ -192,16 +241,62 @@ async fn ctrl_c_leaves_no_process_behind() {
             other => Err(format!("{other:?}")),
         })
         .await;
-        let process = i32::try_from(child.id().unwrap()).unwrap();
-        kill(Pid::from_raw(process), Signal::SIGINT).unwrap();
-        let output = tokio::time::timeout(LIMIT, child.wait_with_output())
-            .await
-            .unwrap()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(4), "{fault}{said}");
+        interrupt(child).await;
         assert_eq!(nodes_in(scene.folder.path()), Vec::<String>::new(), "{fault}");
+        assert!(scene.folder.path().join("rolled-back").exists(), "{fault}");
     }
+}
+
+/// In the middle of a disturbed link, everything that the scenario started ends, the disturbance with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_leaves_no_service_behind() {
+    let scene = Scene::of("");
+    let file = own_folder().join("slow-store.toml");
+    let child = scene
+        .command(&file, &[])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let home = scene.folder.path().join("scenario-runs/slow-store-7/services");
+    let port = |service: &str| std::fs::read_to_string(home.join(service).join("port"));
+    eventually("the link is slow", async || {
+        let url = format!(
+            "http://127.0.0.1:{}",
+            port("toxiproxy").map_err(|error| error.to_string())?.trim()
+        );
+        let proxy = NodeClient::new(&url.parse().unwrap(), None).unwrap();
+        let toxics: Value = proxy
+            .get("/proxies/postgres/toxics")
+            .await
+            .map_err(|error| error.to_string())?;
+        if toxics.as_array().is_some_and(|toxics| !toxics.is_empty()) {
+            Ok(())
+        } else {
+            Err(toxics.to_string())
+        }
+    })
+    .await;
+    let ports = ["postgres", "toxiproxy"].map(|service| port(service).unwrap().trim().parse::<u16>().unwrap());
+    interrupt(child).await;
+    assert_eq!(nodes_in(scene.folder.path()), Vec::<String>::new());
+    for port in ports {
+        assert!(
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_err(),
+            "somebody listens on {port}"
+        );
+    }
+}
+
+async fn interrupt(child: tokio::process::Child) {
+    let process = i32::try_from(child.id().unwrap()).unwrap();
+    kill(Pid::from_raw(process), Signal::SIGINT).unwrap();
+    let output = tokio::time::timeout(LIMIT, child.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
 }
 
 /// Processes that work in a folder.

@@ -6,7 +6,7 @@
 readonly TOXIPROXY_VERSION=v2.12.0
 readonly toxiproxy=$repo_dir/.local/bin/toxiproxy-server-$TOXIPROXY_VERSION
 
-service_program=toxiproxy-server
+service_program="toxiproxy-server"
 service_stop_signal=TERM
 
 service_install() {
