@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::process::{Child, Command};
@@ -47,7 +48,6 @@ pub(super) struct Host {
 
 struct OwnNode {
     recipe: Recipe,
-    /// Killed when this is dropped, which also ends one that stands still.
     child: Mutex<Child>,
     process: AtomicI32,
 }
@@ -117,11 +117,11 @@ impl Host {
     /// Ends a node that was started here, in good order. Another one is left alone.
     pub(super) async fn stop(self) -> Result<(), String> {
         let Some(own) = self.own else { return Ok(()) };
-        let mut child = own.child.into_inner();
-        let log = own.recipe.log_file();
+        let mut child = own.child.lock().await;
         // One that was left standing still could not end.
         send(&child, Signal::SIGCONT)?;
         send(&child, Signal::SIGTERM)?;
+        let log = own.recipe.log_file();
         match tokio::time::timeout(STOP_LIMIT, child.wait()).await {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(status)) => Err(format!("the node ended with {status}: see {}", log.display())),
@@ -157,6 +157,19 @@ impl Host {
                 return Err(format!("the node is not ready after {READY_LIMIT:?}: {error}"));
             }
             tokio::time::sleep(READY_POLL).await;
+        }
+    }
+}
+
+/// Kills what still runs, and waits until it is gone: whoever ends a scenario shall find nothing of it.
+impl Drop for OwnNode {
+    fn drop(&mut self) {
+        let child = self.child.get_mut();
+        if let (Ok(None), Ok(process)) = (child.try_wait(), process(child)) {
+            let process = Pid::from_raw(process);
+            // It may end by itself meanwhile.
+            let _ = kill(process, Signal::SIGKILL);
+            let _ = waitpid(process, None);
         }
     }
 }

@@ -15,8 +15,9 @@ use crate::support::{Database, Node, eventually};
 
 /// The longest that a shortened scenario may take.
 const LIMIT: Duration = Duration::from_secs(120);
-/// How much shorter the project's own scenarios are.
+/// How much shorter the project's own scenarios are here, and those in which a broker must come back.
 const SHORTEN: &str = "5";
+const SHORTEN_WITH_A_BROKER: &str = "2";
 
 /// A load that anything can take.
 const QUIET: &str = r#"
@@ -88,7 +89,12 @@ own_scenarios!(broker_outage, kill_actors, kill_node, redis_outage, slow_store, 
 async fn keeps_its_promises(story: &str) {
     let (scene, name) = (Scene::of(""), story.replace('_', "-"));
     let file = own_folder().join(format!("{name}.toml"));
-    let (code, report, said) = scene.run_file(&file, &["--shorten", SHORTEN]).await;
+    let shorten = if name.starts_with("broker") {
+        SHORTEN_WITH_A_BROKER
+    } else {
+        SHORTEN
+    };
+    let (code, report, said) = scene.run_file(&file, &["--shorten", shorten]).await;
     // How fast it is, is a question to a quiet machine.
     assert!(code == 0 || code == 1, "{name}: {code}\n{report:#}\n{said}");
     let folder = scene.folder.path().join("scenario-runs").join(format!("{name}-7"));
