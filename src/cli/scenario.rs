@@ -4,18 +4,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
-use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::screen::{print, table};
+use super::screen::print;
+use super::serve::raise_file_limit;
 use super::{Exit, Failure};
+use crate::config::Version;
 use crate::load::Progress;
-use crate::scenario::{Check, Environment, Outcome, Run, Scenario, Verdict, report};
+use crate::scenario::{Environment, Outcome, Run, Scenario, Verdict, report};
 
 pub mod compare;
+mod summary;
 
 /// How often the progress is shown.
 const PROGRESS_MILLIS: u64 = 250;
@@ -49,14 +51,14 @@ pub enum Command {
 /// How a scenario is run.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  coffee-rt scenario run scenarios/kill-batchers.toml
-  coffee-rt scenario run scenarios/baseline.toml --shorten 10 --json
-  coffee-rt scenario run scenarios/baseline.toml --url http://127.0.0.1:8005     a node that runs already
+  coffee-rt scenario run scenarios/kill-actors.toml
+  coffee-rt scenario run scenarios/spike.toml --version v3 --shorten 2 --json
+  coffee-rt scenario run scenarios/spike.toml --url http://127.0.0.1:8005     a node that runs already, and takes no other orders
 
-A node is started in a folder of its own, and ended with the run. Ctrl-C ends the run and the node.
+Nodes and services are started in a folder of the run's own, and ended with it, after Ctrl-C too.
 
 Exit codes: 0 passed, 1 a threshold was missed, 2 the file makes no sense, 3 a promise was broken, 4 the environment failed
-or the run was interrupted, 5 vacuous: no orders were acknowledged, or a fault did not hit.")]
+or the run was interrupted, 5 vacuous: a load had no order acknowledged, viewers saw nothing, or a fault did not hit.")]
 pub struct RunArgs {
     /// The scenario
     pub file: PathBuf,
@@ -69,7 +71,10 @@ pub struct RunArgs {
     /// Repeats the customers of an earlier run [default: a new one, which the report names]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Divides all times of the file
+    /// Runs this version, with the services that it needs, in place of those that the file names
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<Version>,
+    /// Divides the times at which things begin, and how long loads last; not how long a fault lasts
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub shorten: u32,
     /// Where the report and what the node writes is put; must be new or empty [default: scenario-runs/NAME-SEED]
@@ -87,7 +92,7 @@ pub struct RunArgs {
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Check { file } => {
-            let scenario = read(&file)?;
+            let scenario = read(&file, None)?;
             let (loads, seconds) = (scenario.loads.len(), scenario.length().as_secs_f64());
             print(&[format!(
                 "{}: {loads} loads, {seconds} s: {}",
@@ -107,18 +112,24 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn run_scenario(args: RunArgs) -> Result<Exit, Failure> {
-    let scenario = read(&args.file)?.shortened(args.shorten);
+    raise_file_limit();
+    let scenario = read(&args.file, args.version)?.shortened(args.shorten);
     let name = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
     let seed = args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
-    let folder = args
-        .out
-        .clone()
-        .unwrap_or_else(|| format!("scenario-runs/{name}-{seed}").into());
+    let folder = args.out.clone().unwrap_or_else(|| match args.version {
+        Some(version) => format!("scenario-runs/{name}-{version}-{seed}").into(),
+        None => format!("scenario-runs/{name}-{seed}").into(),
+    });
     let folder = new_folder(&folder)?;
     let (file, shorten) = (args.file.display(), args.shorten);
     let url = args.url.as_ref().map(|url| format!(" --url {url}")).unwrap_or_default();
-    let repeat_with = format!("coffee-rt scenario run {file} --seed {seed} --shorten {shorten}{url}");
+    let version = args
+        .version
+        .map(|version| format!(" --version {version}"))
+        .unwrap_or_default();
+    let repeat_with =
+        format!("coffee-rt scenario run '{file}' --out NEW_FOLDER --seed {seed} --shorten {shorten}{version}{url}");
     let environment = Environment {
         url: args.url.clone(),
         token: args.token.clone(),
@@ -126,31 +137,36 @@ async fn run_scenario(args: RunArgs) -> Result<Exit, Failure> {
         file: args.file.clone(),
         folder: folder.clone(),
         seed,
-        repeat_with: repeat_with.clone(),
+        repeat_with,
     };
     let length = scenario.length();
     let run = Run::new(&name, scenario, environment);
     let outcome = watched(run, length).await;
     let outcome = outcome.map_err(|error| Failure::new(Exit::Environment, format!("{name}: {error}")))?;
     let page = report::write(&outcome, &folder)?;
-    if args.json {
-        print(&[serde_json::to_string_pretty(&outcome).map_err(std::io::Error::from)?])?;
+    let told = if args.json {
+        print(&[serde_json::to_string_pretty(&outcome).map_err(std::io::Error::from)?])
     } else {
-        print(&lines(&outcome))?;
-        print(&[format!("report: {}", page.display())])?;
-    }
+        print(&summary::lines(&outcome)).and_then(|()| print(&[format!("report: {}", page.display())]))
+    };
     if outcome.verdict != Verdict::Passed {
-        eprintln!("coffee-rt: repeat with: {repeat_with}");
+        eprintln!("coffee-rt: repeat with: {}", outcome.repeat_with);
+    }
+    match told {
+        // Who reads no further still wants to know how it ended.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        told => told?,
     }
     Ok(match outcome.verdict {
         Verdict::Passed => Exit::Well,
         Verdict::ThresholdMissed => Exit::No,
         Verdict::Vacuous => Exit::Vacuous,
+        Verdict::EnvironmentFailed => Exit::Environment,
         Verdict::PromiseBroken => Exit::BrokenPromise,
     })
 }
 
-fn read(file: &Path) -> Result<Scenario, Failure> {
+fn read(file: &Path, version: Option<Version>) -> Result<Scenario, Failure> {
     let complain = |reason: String| Failure::new(Exit::Usage, format!("{}: {reason}", file.display()));
     let size = std::fs::metadata(file)
         .map_err(|error| complain(error.to_string()))?
@@ -161,7 +177,7 @@ fn read(file: &Path) -> Result<Scenario, Failure> {
         )));
     }
     let text = std::fs::read_to_string(file).map_err(|error| complain(error.to_string()))?;
-    Scenario::parse(&text).map_err(|error| complain(error.to_string()))
+    Scenario::parse(&text, version).map_err(|error| complain(error.to_string()))
 }
 
 /// What an earlier run left would be taken for this one's.
@@ -184,14 +200,19 @@ async fn watched(run: Run, length: Duration) -> Result<Outcome, String> {
     // A template that indicatif cannot read leaves its default style.
     let bar = ProgressStyle::with_template("{bar:12} {elapsed}  {wide_msg}")
         .map_or(bar.clone(), |style| bar.with_style(style));
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let heard = |kind| signal(kind).map_err(|error| error.to_string());
+    let mut interrupt = heard(SignalKind::interrupt())?;
+    let mut terminate = heard(SignalKind::terminate())?;
+    // The terminal is gone.
+    let mut hangup = heard(SignalKind::hangup())?;
     let mut running = std::pin::pin!(run.run(&stop));
     let mut tick = tokio::time::interval(Duration::from_millis(PROGRESS_MILLIS));
     let outcome = loop {
         tokio::select! {
             outcome = &mut running => break outcome,
-            _ = tokio::signal::ctrl_c() => stop.cancel(),
+            _ = interrupt.recv() => stop.cancel(),
             _ = terminate.recv() => stop.cancel(),
+            _ = hangup.recv() => stop.cancel(),
             _ = tick.tick() => show(&bar, &progress()),
         }
     };
@@ -208,71 +229,4 @@ fn show(bar: &ProgressBar, loads: &[Progress]) {
     bar.set_message(format!(
         "{acked} acked  p99 {p99:.1} ms  {refused} refused  {open} open  {broken} broken"
     ));
-}
-
-/// An outcome for people.
-fn lines(outcome: &Outcome) -> Vec<String> {
-    let mut lines = vec![
-        format!("{}: {}", style(&outcome.scenario).bold(), outcome.about),
-        String::new(),
-    ];
-    let head = [
-        "load",
-        "sent",
-        "acknowledged",
-        "refused",
-        "unknown",
-        "a second",
-        "p50 ms",
-        "p99 ms",
-        "max ms",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(outcome.loads.iter().map(|load| {
-        let (counts, times) = (load.report.counts, load.report.latency);
-        let numbers =
-            [counts.sent, counts.acknowledged, counts.refused, counts.unknown].map(|number| number.to_string());
-        let rate = format!("{:.0}", load.report.achieved_per_second);
-        let times = [times.p50_ms, times.p99_ms, times.max_ms].map(|time| format!("{time:.2}"));
-        let cells = std::iter::once(load.name.clone())
-            .chain(numbers)
-            .chain([rate])
-            .chain(times);
-        cells.collect::<Vec<_>>()
-    }));
-    lines.extend(table(&rows, 1..9));
-    lines.push(String::new());
-    if !outcome.faults.is_empty() {
-        lines.push(format!("{} faults injected", outcome.faults.len()));
-    }
-    for check in outcome
-        .promises
-        .iter()
-        .chain(&outcome.evidence)
-        .chain(&outcome.thresholds)
-    {
-        lines.extend(told(check));
-    }
-    let verdict = match outcome.verdict {
-        Verdict::Passed => style("passed").green(),
-        Verdict::ThresholdMissed => style("a threshold was missed").yellow(),
-        Verdict::Vacuous => style("vacuous: this proves nothing").yellow(),
-        Verdict::PromiseBroken => style("A PROMISE WAS BROKEN").red(),
-    };
-    lines.push(format!(
-        "{verdict} after {:.1} s, seed {}",
-        outcome.elapsed_seconds, outcome.seed
-    ));
-    lines
-}
-
-fn told(check: &Check) -> Vec<String> {
-    let mark = if check.holds {
-        style("ok").green()
-    } else {
-        style("NO").red()
-    };
-    let mut lines = vec![format!("  {mark} {}", check.name)];
-    lines.extend(check.found.iter().map(|found| format!("       {found}")));
-    lines
 }

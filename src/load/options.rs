@@ -141,7 +141,7 @@ pub struct Options {
     pub profiles: Vec<(Profile, u32)>,
     /// What can be ordered and where.
     pub menu: Menu,
-    /// Whether it is kept when each order was acknowledged: 24 bytes an order.
+    /// Whether it is kept when each order was acknowledged: 32 bytes an order.
     pub keep_moments: bool,
 }
 
@@ -173,6 +173,13 @@ impl Options {
             profiles: PROFILES.into_iter().zip([5, 3, 1, 1]).collect(),
             menu: Menu::default(),
             keep_moments: false,
+        }
+    }
+
+    /// Changes how many distinct orders are due each second, where that does not depend on answers.
+    pub fn set_rate(&mut self, rate: f64) {
+        if let Pace::Open { rate_per_second, .. } = &mut self.pace {
+            *rate_per_second = rate;
         }
     }
 

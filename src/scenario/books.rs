@@ -84,7 +84,13 @@ impl Books {
 #[must_use]
 pub fn broken_promises(ledgers: &[&Ledger], books: &Books, before: &HashSet<Uuid>) -> Vec<String> {
     let mut broken: Vec<String> = ledgers.iter().flat_map(|ledger| ledger.broken()).cloned().collect();
-    let mut known = before.len();
+    let mut known = before.iter().filter(|message_id| books.times(**message_id) > 0).count();
+    if known < before.len() {
+        broken.push(format!(
+            "{} orders that were stored before are gone",
+            before.len() - known
+        ));
+    }
     for order in ledgers.iter().flat_map(|ledger| ledger.orders()) {
         let times = books.times(order.message_id);
         known += usize::from(times > 0);

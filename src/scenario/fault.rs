@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::links::Trouble;
 use super::services::{Service, ServiceMode};
-use super::world::World;
+use super::world::{World, node_name};
 use crate::client::NodeClient;
 
 /// How long a fault lasts unless told.
@@ -56,26 +56,12 @@ pub(super) enum NodeMode {
 impl Fault {
     /// What it does, in words.
     pub(super) fn describe(&self) -> String {
-        let number = |node: &usize| {
-            if *node == 0 {
-                String::new()
-            } else {
-                format!(" {}", node + 1)
-            }
-        };
+        let verb = |mode: &dyn std::fmt::Debug| format!("{mode:?}").to_lowercase();
         match &self.target {
-            Target::Actor { node, path, mode } => {
-                let place = if *node == 0 {
-                    String::new()
-                } else {
-                    format!(" of node{}", number(node))
-                };
-                format!("{} {path}{place}", format!("{mode:?}").to_lowercase())
-            }
-            Target::Node { node, mode } => format!("{} node{}", format!("{mode:?}").to_lowercase(), number(node)),
-            Target::Service { service, mode } => {
-                format!("{} {}", format!("{mode:?}").to_lowercase(), service.name())
-            }
+            Target::Actor { node: 0, path, mode } => format!("{} {path}", verb(mode)),
+            Target::Actor { node, path, mode } => format!("{} {path} of {}", verb(mode), node_name(*node)),
+            Target::Node { node, mode } => format!("{} {}", verb(mode), node_name(*node)),
+            Target::Service { service, mode } => format!("{} {}", verb(mode), service.name()),
             Target::Link { service, trouble } => {
                 let what = match trouble {
                     Trouble::Cut => "cut the link to".to_owned(),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
 
+use super::breakpoint::Goal;
 use super::expression::Expression;
 use super::fault::Fault;
 use super::services::Service;
@@ -35,6 +36,18 @@ pub const MAX_FAULTS: usize = 1_000;
 pub const MAX_NODES: usize = 8;
 /// The most commands that a scenario runs at its end.
 pub const MAX_ROLLBACKS: usize = 16;
+
+/// Settings that say where a node is, what it runs on and what it sells.
+const OWN_SETTINGS: [&str; 8] = [
+    "COFFEE_RT_VERSIONS",
+    "COFFEE_RT_LISTEN",
+    "COFFEE_RT_DATABASE_URL",
+    "COFFEE_RT_SQLITE_PATH",
+    "COFFEE_RT_REDIS_URL",
+    "COFFEE_RT_KAFKA_BOOTSTRAP_SERVERS",
+    "COFFEE_RT_ADMIN_TOKEN",
+    "COFFEE_RT_MENU",
+];
 
 /// A scenario that makes sense.
 #[derive(Clone, Debug)]
@@ -76,6 +89,8 @@ pub struct Load {
     pub(super) node: usize,
     /// Its options, with a placeholder for the node's address.
     pub(super) options: Options,
+    /// Where the highest sustained rate is looked for.
+    pub(super) goal: Option<Goal>,
 }
 
 /// What is wrong with a scenario's file, and where.
@@ -180,8 +195,21 @@ fn node_index(number: usize, nodes: usize) -> Result<usize, String> {
     index.ok_or_else(|| format!("there is no node {number}: setup.nodes says how many there are ({nodes})"))
 }
 
+/// The services without which a version does not run.
+const fn needed(version: Version) -> &'static [Service] {
+    match version {
+        Version::V1 => &[],
+        Version::V2 => &[Service::Redis, Service::Postgres],
+        Version::V3 => &[Service::Kafka, Service::Postgres],
+    }
+}
+
 impl RawSetup {
     fn check(&self) -> Result<(), String> {
+        let own = |name: &&String| OWN_SETTINGS.iter().any(|own| name.starts_with(own));
+        if let Some(name) = self.settings.keys().find(own) {
+            return Err(format!("setup.settings has {name:?}, which the scenario sets itself"));
+        }
         if let Some(name) = self.settings.keys().find(|name| !name.starts_with("COFFEE_RT_")) {
             return Err(format!(
                 "setup.settings has {name:?}: settings of a node begin with COFFEE_RT_"
@@ -197,28 +225,42 @@ impl RawSetup {
         if self.nodes > 1 && !has(Service::Postgres) {
             return Err("several nodes need postgres: add it to setup.services".to_owned());
         }
-        for (version, log) in [(Version::V2, Service::Redis), (Version::V3, Service::Kafka)] {
-            if self.versions.0.contains(&version) && !(has(log) && has(Service::Postgres)) {
-                return Err(format!(
-                    "{version} needs {} and postgres: add them to setup.services",
-                    log.name()
-                ));
+        for version in &self.versions.0 {
+            let needed = needed(*version);
+            if !needed.iter().all(|service| has(*service)) {
+                let names: Vec<_> = needed.iter().map(|service| service.name()).collect();
+                let names = names.join(" and ");
+                return Err(format!("{version} needs {names}: add them to setup.services"));
             }
         }
         Ok(())
     }
+
+    fn run_only(&mut self, version: Version) {
+        self.versions = Versions(vec![version]);
+        for service in needed(version) {
+            if !self.services.contains(service) {
+                self.services.push(*service);
+            }
+        }
+    }
 }
 
 impl Scenario {
-    /// Reads a scenario.
+    /// Reads a scenario; of a version, in place of those that it names, with the services that this one needs.
     ///
     /// # Errors
     /// Says what is wrong and where.
-    pub fn parse(text: &str) -> Result<Self, FileError> {
+    pub fn parse(text: &str, version: Option<Version>) -> Result<Self, FileError> {
         let raw: RawScenario =
             toml::from_str(text).map_err(|error| FileError::new(text, error.span(), error.message()))?;
         let complain = |reason: String| FileError::new(text, None, &reason);
-        let setup = raw.setup;
+        let mut setup = raw.setup;
+        setup.services.sort_unstable();
+        setup.services.dedup();
+        if let Some(version) = version {
+            setup.run_only(version);
+        }
         setup.check().map_err(complain)?;
         if !(1..=MAX_LOADS).contains(&raw.load.len()) {
             return Err(complain(format!(
@@ -257,6 +299,17 @@ impl Scenario {
         })?;
         let mut faults: Vec<Fault> = faults.into_iter().flatten().collect();
         faults.sort_by_key(|fault| fault.at);
+        let over = loads
+            .iter()
+            .map(|load| load.start + load.duration)
+            .max()
+            .unwrap_or_default();
+        if let Some(late) = faults.last().filter(|fault| fault.at >= over) {
+            let at = late.at;
+            return Err(complain(format!(
+                "a fault at {at:?} proves nothing: the last load is over after {over:?}"
+            )));
+        }
         let kind = |name: &str| names.0.get(name).copied();
         Ok(Self {
             about: raw.about,
@@ -369,12 +422,20 @@ lasts = "1s"
 
     #[test]
     fn a_file_becomes_loads_and_faults_by_their_times() {
-        let scenario = Scenario::parse(SOUND).unwrap();
+        let scenario = Scenario::parse(SOUND, None).unwrap();
         let times: Vec<_> = scenario.faults.iter().map(|fault| fault.at.as_secs()).collect();
         assert_eq!(times, [2, 4, 5, 6]);
         assert_eq!(scenario.length(), Duration::from_secs(10));
         assert_eq!(scenario.versions, [Version::V1]);
         assert!(matches!(scenario.loads[0].options.pace, Pace::Ramp { .. }));
+        let other = Scenario::parse(
+            &SOUND.replace("[[load]]", "[setup]\nversions = [\"v1\", \"v3\"]\n[[load]]"),
+            Some(Version::V2),
+        );
+        let other = other.unwrap();
+        assert_eq!(other.versions, [Version::V2]);
+        assert_eq!(other.services, [Service::Redis, Service::Postgres]);
+        assert_eq!(other.loads[0].options.version, Version::V2);
         let shorter = scenario.shortened(5);
         assert_eq!(shorter.length(), Duration::from_secs(2));
         assert_eq!(shorter.faults[1].at, Duration::from_millis(800));
@@ -406,7 +467,9 @@ lasts = "1s"
                 "setup.versions",
             ),
         ] {
-            let error = Scenario::parse(&SOUND.replacen(from, to, 1)).unwrap_err().to_string();
+            let error = Scenario::parse(&SOUND.replacen(from, to, 1), None)
+                .unwrap_err()
+                .to_string();
             assert!(error.starts_with(place) && error.contains(why), "{to}: {error}");
         }
         for (setup, why) in [
@@ -415,8 +478,9 @@ lasts = "1s"
             ("nodes = 2", "several nodes need postgres"),
             ("nodes = 9", "between 1 and"),
             ("settings = { PATH = \"/\" }", "begin with COFFEE_RT_"),
+            ("settings = { COFFEE_RT_SQLITE_PATH = \"/x\" }", "sets itself"),
         ] {
-            let error = Scenario::parse(&format!("{SOUND}[setup]\n{setup}"))
+            let error = Scenario::parse(&format!("{SOUND}[setup]\n{setup}"), None)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(why), "{setup}: {error}");
@@ -443,9 +507,9 @@ lasts = "1s"
         ] {
             let setup = "[setup]\nservices = [\"postgres\"]";
             let text = format!("{SOUND}{setup}\n[[fault]]\nat = \"1s\"\n{fault}");
-            let error = Scenario::parse(&text).unwrap_err().to_string();
+            let error = Scenario::parse(&text, None).unwrap_err().to_string();
             assert!(error.contains(why), "{fault}: {error}");
         }
-        assert!(Scenario::parse("about = \"x\"\nload = []").is_err());
+        assert!(Scenario::parse("about = \"x\"\nload = []", None).is_err());
     }
 }

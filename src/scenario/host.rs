@@ -24,8 +24,16 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 const READY_POLL: Duration = Duration::from_millis(20);
 /// How long it may take to end in good order.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// Settings that a node would take from the environment; `COFFEE_RT_*` besides.
-const SERVICES: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS"];
+/// How the names begin of settings that a node would take from the environment.
+const SETTINGS: [&str; 7] = [
+    "COFFEE_RT_",
+    "DATABASE_URL",
+    "POSTGRES_",
+    "REDIS_",
+    "KAFKA_",
+    "APP_",
+    "DASHBOARD_",
+];
 
 /// How a node is started.
 #[derive(Clone, Debug)]
@@ -154,7 +162,12 @@ impl Host {
                 return Err(format!("the node ended with {status}:\n{}", last.join("\n")));
             }
             if Instant::now() > deadline {
-                return Err(format!("the node is not ready after {READY_LIMIT:?}: {error}"));
+                let log = self
+                    .own
+                    .as_ref()
+                    .map(|own| format!("; see {}", own.recipe.log_file().display()));
+                let log = log.unwrap_or_default();
+                return Err(format!("the node is not ready after {READY_LIMIT:?}: {error}{log}"));
             }
             tokio::time::sleep(READY_POLL).await;
         }
@@ -190,7 +203,7 @@ fn spawn(recipe: &Recipe, url: &Url) -> Result<Child, String> {
     let (host, port) = (url.host_str().unwrap_or_default(), url.port().unwrap_or_default());
     let mut command = Command::new(&recipe.program);
     let environment = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in environment.filter(|name| name.starts_with("COFFEE_RT_") || SERVICES.contains(&name.as_str())) {
+    for name in environment.filter(|name| SETTINGS.iter().any(|setting| name.starts_with(setting))) {
         command.env_remove(name);
     }
     command

@@ -1,15 +1,15 @@
 //! What follows from what a run showed.
 
-use std::time::Duration;
-
-use super::outcome::{Check, FaultOutcome, LoadOutcome, Machine, Outcome, verdict};
+use super::outcome::{Check, FaultOutcome, LoadOutcome, Machine, Outcome, ViewerOutcome, verdict};
 use super::run::{Run, Witnessed};
+use crate::config::Version;
 
 impl Run {
-    pub(super) fn judge(&self, witnessed: Witnessed) -> Outcome {
+    pub(super) fn judge(&self, witnessed: Witnessed, ended: Vec<Check>) -> Outcome {
         let Witnessed {
             began,
             started,
+            elapsed,
             moment,
             before,
             loads,
@@ -19,10 +19,10 @@ impl Run {
             processes,
             steady,
         } = witnessed;
-        let elapsed: Duration = started.elapsed();
-        let ledgers: Vec<_> = loads.iter().map(|load| &load.finished.ledger).collect();
+        let trials = || loads.iter().flat_map(|load| &load.trials);
+        let ledgers: Vec<_> = trials().map(|trial| &trial.ledger).collect();
         let promises = stored.promises(&ledgers, &before);
-        let acknowledged: Vec<_> = loads.iter().flat_map(|load| &load.finished.moments).copied().collect();
+        let acknowledged: Vec<_> = trials().flat_map(|trial| &trial.moments).copied().collect();
         let ranks = stored.ranks();
         let viewers: Vec<_> = viewers
             .into_iter()
@@ -37,10 +37,13 @@ impl Run {
                 name: load.name.clone(),
                 started_at_seconds: load.start.as_secs_f64(),
                 moments: played.moments,
-                report: played.finished.report,
+                breakpoint: played.breakpoint,
+                report: played.report,
             })
             .collect();
-        let evidence = evidence(&loads, &faults);
+        let stalled = self.scenario.viewers.iter().filter(|viewer| viewer.look.is_stalled());
+        let stalled: Vec<_> = stalled.map(|viewer| &*viewer.name).collect();
+        let evidence = evidence(&loads, &viewers, &stalled, &faults);
         let thresholds = self.scenario.thresholds.iter();
         let mut thresholds: Vec<_> = thresholds
             .map(|threshold| threshold.judge(&loads, &viewers, &processes))
@@ -49,7 +52,14 @@ impl Run {
         Outcome {
             scenario: self.name.clone(),
             about: self.scenario.about.clone(),
-            verdict: verdict(&promises, &evidence, &thresholds),
+            versions: self.scenario.versions.iter().map(Version::to_string).collect(),
+            services: self
+                .scenario
+                .services
+                .iter()
+                .map(|service| service.name().to_owned())
+                .collect(),
+            verdict: verdict(&promises, &ended, &evidence, &thresholds),
             seed: self.environment.seed,
             repeat_with: self.environment.repeat_with.clone(),
             started_at: began.to_string(),
@@ -60,6 +70,7 @@ impl Run {
             promises,
             thresholds,
             evidence,
+            environment: ended,
             faults,
             loads,
             viewers,
@@ -69,14 +80,19 @@ impl Run {
 }
 
 /// What must have happened for the rest to mean anything.
-fn evidence(loads: &[LoadOutcome], faults: &[FaultOutcome]) -> Vec<Check> {
+fn evidence(loads: &[LoadOutcome], viewers: &[ViewerOutcome], stalled: &[&str], faults: &[FaultOutcome]) -> Vec<Check> {
     let silent = loads.iter().filter(|load| load.report.counts.acknowledged == 0);
     let silent = silent.map(|load| format!("{}: no order was acknowledged", load.name));
     let missed = faults.iter().filter_map(|fault| {
         let missed = fault.missed.as_ref()?;
         Some(format!("{} at {:.1} s: {missed}", fault.what, fault.at_seconds))
     });
+    let blind = viewers
+        .iter()
+        .filter(|viewer| viewer.frames == 0 && !stalled.contains(&&*viewer.name));
+    let blind = blind.map(|viewer| format!("{}: nothing was seen", viewer.name));
     vec![
+        Check::new("who looked on saw something", blind.collect()),
         Check::new("orders of each load were acknowledged", silent.collect()),
         Check::new("every fault was injected", missed.collect()),
     ]

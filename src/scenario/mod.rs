@@ -8,6 +8,7 @@
 //! A run proves something only where orders were acknowledged and every fault was injected: otherwise it is vacuous.
 
 pub mod books;
+mod breakpoint;
 mod database;
 mod expression;
 mod fault;
@@ -28,6 +29,7 @@ mod threshold;
 mod viewers;
 mod world;
 
+pub use breakpoint::{Breakpoint, Trial};
 pub use file::{FileError, Load, MAX_FAULTS, MAX_LOADS, MAX_NODES, MAX_ROLLBACKS, Scenario};
 pub use outcome::{
     Check, FaultOutcome, LoadMoment, LoadOutcome, Machine, Outcome, ProcessMoment, ProcessOutcome, Verdict, ViewMoment,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::breakpoint::Breakpoint;
 use crate::load::{Quantiles, Report};
 
 /// Findings of one check that are kept word for word.
@@ -17,6 +18,8 @@ pub enum Verdict {
     ThresholdMissed,
     /// Nothing happened that could prove anything.
     Vacuous,
+    /// Something did not end as it should.
+    EnvironmentFailed,
     /// A promise was broken.
     PromiseBroken,
 }
@@ -58,6 +61,9 @@ pub struct LoadOutcome {
     pub started_at_seconds: f64,
     /// As it went on.
     pub moments: Vec<LoadMoment>,
+    /// The highest rate that was sustained, where it was looked for; the numbers are then those of that trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoint: Option<Breakpoint>,
     /// In numbers.
     #[serde(flatten)]
     pub report: Report,
@@ -91,6 +97,8 @@ pub struct ViewerOutcome {
     pub frames: u64,
     /// Connections that broke, and answers that did not come.
     pub failures: u64,
+    /// Of sockets: orders that were acknowledged and are in no frame.
+    pub never_shown: u64,
     /// Of sockets: from an order's acknowledgement to the first frame that includes it. Of readers: from the moment an answer
     /// was wanted to its arrival.
     pub latency: Quantiles,
@@ -116,7 +124,7 @@ pub struct ProcessOutcome {
     pub name: String,
     /// Of all its processes, while the loads ran.
     pub cpu_seconds: f64,
-    /// The most that was resident at once.
+    /// The most that was in use at once.
     pub peak_memory_bytes: u64,
     /// As it went on.
     pub moments: Vec<ProcessMoment>,
@@ -129,7 +137,7 @@ pub struct ProcessMoment {
     pub at_seconds: f64,
     /// Of one processor: 200 where two are busy.
     pub cpu_percent: f64,
-    /// Resident.
+    /// In use; a page that several processes map counts once.
     pub memory_bytes: u64,
 }
 
@@ -164,6 +172,10 @@ pub struct Outcome {
     pub scenario: String,
     /// What it shows.
     pub about: String,
+    /// Versions that the nodes ran.
+    pub versions: Vec<String>,
+    /// Services that were started for it.
+    pub services: Vec<String>,
     /// What follows.
     pub verdict: Verdict,
     /// Repeats the same customers and moments.
@@ -186,6 +198,8 @@ pub struct Outcome {
     pub thresholds: Vec<Check>,
     /// What makes the run worth something.
     pub evidence: Vec<Check>,
+    /// How what was started ended.
+    pub environment: Vec<Check>,
     /// What was injected.
     pub faults: Vec<FaultOutcome>,
     /// Who ordered.
@@ -197,12 +211,13 @@ pub struct Outcome {
 }
 
 /// The worst that applies.
-pub(super) fn verdict(promises: &[Check], evidence: &[Check], thresholds: &[Check]) -> Verdict {
+pub(super) fn verdict(promises: &[Check], environment: &[Check], evidence: &[Check], thresholds: &[Check]) -> Verdict {
     let all = |checks: &[Check]| checks.iter().all(|check| check.holds);
-    match (all(promises), all(evidence), all(thresholds)) {
-        (false, _, _) => Verdict::PromiseBroken,
-        (_, false, _) => Verdict::Vacuous,
-        (_, _, false) => Verdict::ThresholdMissed,
+    match [promises, environment, evidence, thresholds].map(all) {
+        [false, _, _, _] => Verdict::PromiseBroken,
+        [_, false, _, _] => Verdict::EnvironmentFailed,
+        [_, _, false, _] => Verdict::Vacuous,
+        [_, _, _, false] => Verdict::ThresholdMissed,
         _ => Verdict::Passed,
     }
 }
@@ -220,14 +235,16 @@ mod tests {
                 found: Vec::new(),
             }]
         };
-        for (promises, evidence, thresholds, expected) in [
-            (true, true, true, Verdict::Passed),
-            (true, true, false, Verdict::ThresholdMissed),
-            (true, false, false, Verdict::Vacuous),
-            (false, false, false, Verdict::PromiseBroken),
+        for (holds, expected) in [
+            ([true, true, true, true], Verdict::Passed),
+            ([true, true, true, false], Verdict::ThresholdMissed),
+            ([true, true, false, false], Verdict::Vacuous),
+            ([true, false, false, false], Verdict::EnvironmentFailed),
+            ([false, false, false, false], Verdict::PromiseBroken),
         ] {
-            let found = verdict(&check(promises), &check(evidence), &check(thresholds));
-            assert_eq!(found, expected, "{promises} {evidence} {thresholds}");
+            let [promises, environment, evidence, thresholds] = holds.map(check);
+            let found = verdict(&promises, &environment, &evidence, &thresholds);
+            assert_eq!(found, expected, "{holds:?}");
         }
     }
 }

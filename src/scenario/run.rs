@@ -9,19 +9,21 @@ use coffee_rt_actors::domain::Instant as UtcInstant;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::process::Command;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::books::Books;
+use super::breakpoint::Breakpoint;
 use super::fault::Fault;
 use super::file::{Load, Scenario};
 use super::outcome::{Check, FaultOutcome, LoadMoment, Outcome, ProcessOutcome};
 use super::processes::Watched;
 use super::steady;
-use super::stored::Stored;
+use super::stored::{Counts, Stored};
 use super::viewers::Seen;
 use super::world::{Environment, World};
-use crate::load::{Driver, Finished, Lap, Progress};
+use crate::load::{Driver, Finished, Lap, Options, Progress, Report};
 
 /// How often the progress of a load is noted.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -29,6 +31,10 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 const MIN_MOMENT: Duration = Duration::from_secs(1);
 /// The most moments of a report: those of a long run are longer.
 const MAX_MOMENTS: u32 = 600;
+/// How long a node may take to store what waits after a trial that it sustained.
+const BACKLOG_PATIENCE: Duration = Duration::from_secs(2);
+/// From one trial to the next.
+const PAUSE_BETWEEN_TRIALS: Duration = Duration::from_secs(1);
 /// How long one command of a rollback may take.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(60);
 
@@ -44,15 +50,21 @@ pub struct Run {
 }
 
 /// A load that ended.
+#[derive(Default)]
 pub(super) struct Played {
-    pub(super) finished: Finished,
+    /// One, or as many as it took to find the breakpoint.
+    pub(super) trials: Vec<Finished>,
     pub(super) moments: Vec<LoadMoment>,
+    pub(super) breakpoint: Option<Breakpoint>,
+    /// Of the only trial, or of the fastest that was sustained; of the last where none was.
+    pub(super) report: Report,
 }
 
 /// Everything that a run showed.
 pub(super) struct Witnessed {
     pub(super) began: UtcInstant,
     pub(super) started: Instant,
+    pub(super) elapsed: Duration,
     pub(super) moment: Duration,
     pub(super) before: HashSet<Uuid>,
     pub(super) loads: Vec<Played>,
@@ -90,11 +102,19 @@ impl Run {
     pub async fn run(self, stop: &CancellationToken) -> Result<Outcome, String> {
         let ran = Box::pin(self.run_in_a_world(stop)).await;
         let rolled_back = self.roll_back().await;
-        let witnessed = ran?;
-        rolled_back.map(|()| self.judge(witnessed))
+        let (witnessed, ended) = ran?;
+        let ended = vec![
+            Check::new(
+                "what was started ended in good order",
+                ended.err().into_iter().collect(),
+            ),
+            Check::new("the rollback was done", rolled_back.err().into_iter().collect()),
+        ];
+        Ok(self.judge(witnessed, ended))
     }
 
-    async fn run_in_a_world(&self, stop: &CancellationToken) -> Result<Witnessed, String> {
+    /// What was seen, and how everything ended.
+    async fn run_in_a_world(&self, stop: &CancellationToken) -> Result<(Witnessed, Result<(), String>), String> {
         let world = tokio::select! {
             world = World::start(&self.scenario, &self.environment) => world?,
             () = stop.cancelled() => return Err(INTERRUPTED.to_owned()),
@@ -104,8 +124,11 @@ impl Run {
             () = stop.cancelled() => Err(INTERRUPTED.to_owned()),
         };
         let ended = world.stop().await;
-        let witnessed = played?;
-        ended.map(|()| witnessed)
+        match (played, ended) {
+            (Ok(witnessed), ended) => Ok((witnessed, ended)),
+            (Err(error), Ok(())) => Err(error),
+            (Err(error), Err(also)) => Err(format!("{error}; {also}")),
+        }
     }
 
     async fn play(&self, world: &World, stop: &CancellationToken) -> Result<Witnessed, String> {
@@ -117,24 +140,40 @@ impl Run {
                 check.found.join(", ")
             ));
         }
+        if !Counts::read(world).await?.agree() {
+            let hint = "with --url, DATABASE_URL or COFFEE_RT_SQLITE_PATH must name the node's store, and nobody else may order";
+            return Err(format!("what the node shows is not what is stored: {hint}"));
+        }
         let before = Books::of(&world.settings).await.map_err(|error| error.to_string())?;
         let (began, started, looking) = (UtcInstant::now(), Instant::now(), stop.child_token());
         let moment = MIN_MOMENT.max(self.scenario.length() / MAX_MOMENTS);
+        let using = stop.child_token();
         let acting = async {
-            let acted = self.act(world, started, moment, stop).await;
+            let settled = async {
+                let (loads, faults) = self.act(world, started, moment, stop).await?;
+                // What it takes to read the whole store is not the nodes' use.
+                using.cancel();
+                let trials = loads.iter().flat_map(|load| &load.trials);
+                let ledgers: Vec<_> = trials.map(|trial| &trial.ledger).collect();
+                let stored = Stored::settled(world, &ledgers).await?;
+                Ok::<_, String>((loads, faults, stored))
+            }
+            .await;
+            using.cancel();
             looking.cancel();
-            acted
+            settled
         };
         let viewers = self.scenario.viewers.iter();
         let viewers = viewers.map(|viewer| viewer.look(world.host(viewer.node).client(), started, &looking));
         let (acted, viewers, processes) =
-            tokio::join!(acting, join_all(viewers), watch(world, started, moment, &looking));
+            tokio::join!(acting, join_all(viewers), watch(world, started, moment, &using));
         let (loads, faults, stored) = acted?;
         let mut steady = steady;
         steady.extend(steady::checks(&self.scenario.steady_state, world.host(0).client(), "after").await);
         Ok(Witnessed {
             began,
             started,
+            elapsed: started.elapsed(),
             moment,
             before: before.times.into_keys().collect(),
             loads,
@@ -152,7 +191,7 @@ impl Run {
         started: Instant,
         moment: Duration,
         stop: &CancellationToken,
-    ) -> Result<(Vec<Played>, Vec<FaultOutcome>, Stored), String> {
+    ) -> Result<(Vec<Played>, Vec<FaultOutcome>), String> {
         let loads = self.scenario.loads.iter().enumerate();
         let loads = loads.map(|(place, load)| self.play_load(place, load, world, (started, moment), stop));
         let faults = self
@@ -162,9 +201,7 @@ impl Run {
             .map(|fault| play_fault(fault, world, started));
         let (loads, faults) = tokio::join!(join_all(loads), join_all(faults));
         let loads: Vec<_> = loads.into_iter().collect::<Result<_, _>>()?;
-        let ledgers: Vec<_> = loads.iter().map(|load| &load.finished.ledger).collect();
-        let stored = Stored::settled(world, &ledgers).await?;
-        Ok((loads, faults, stored))
+        Ok((loads, faults))
     }
 
     async fn play_load(
@@ -179,26 +216,59 @@ impl Run {
         options.url = world.host(load.node).url.clone();
         options.seed = self.environment.seed.wrapping_add(place as u64);
         options.keep_moments = !self.scenario.viewers.is_empty();
-        let driver = Driver::new(options).map_err(|error| error.to_string())?;
         tokio::time::sleep_until((started + load.start).into()).await;
+        let mut played = Played::default();
+        let Some(goal) = load.goal else {
+            let finished = self
+                .play_trial(place, options, (started, moment), &mut played.moments, stop)
+                .await?;
+            played.report = finished.report.clone();
+            played.trials.push(finished);
+            return Ok(played);
+        };
+        let mut trials = Vec::new();
+        while let Some(rate_per_second) = goal.next(&trials) {
+            options.set_rate(rate_per_second);
+            options.seed = options.seed.wrapping_add(1);
+            let finished = self
+                .play_trial(place, options.clone(), (started, moment), &mut played.moments, stop)
+                .await?;
+            let backlog = steady::backlog_after(world.host(load.node).client(), BACKLOG_PATIENCE).await;
+            let trial = goal.judge(rate_per_second, &finished.report, backlog);
+            if trial.failed.is_none() || played.breakpoint.is_none() {
+                played.report = finished.report.clone();
+            }
+            played.trials.push(finished);
+            trials.push(trial);
+            played.breakpoint = Some(Breakpoint::of(trials.clone()));
+            tokio::time::sleep(PAUSE_BETWEEN_TRIALS).await;
+        }
+        Ok(played)
+    }
+
+    async fn play_trial(
+        &self,
+        place: usize,
+        options: Options,
+        (started, moment): (Instant, Duration),
+        moments: &mut Vec<LoadMoment>,
+        stop: &CancellationToken,
+    ) -> Result<Finished, String> {
+        let driver = Driver::new(options).map_err(|error| error.to_string())?;
         let mut running = driver.start(stop);
-        let mut moments = Vec::new();
         let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
         let mut lap = tokio::time::interval_at(tokio::time::Instant::now() + moment, moment);
-        let note = |lap: Lap| load_moment(lap, started);
+        lap.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = running.wait() => break,
                 _ = tick.tick() => self.progress.lock()[place] = Some(running.progress()),
-                _ = lap.tick() => moments.push(note(running.lap())),
+                _ = lap.tick() => moments.push(load_moment(running.lap(), started)),
             }
         }
-        moments.push(note(running.lap()));
+        moments.push(load_moment(running.lap(), started));
         self.progress.lock()[place] = Some(running.progress());
-        Ok(Played {
-            finished: running.give_up(),
-            moments,
-        })
+        Ok(running.give_up())
     }
 
     /// Does every command, whatever became of the one before; says what went wrong first.
@@ -209,7 +279,12 @@ impl Run {
                 continue;
             };
             let mut command = Command::new(program);
-            command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+            // A second Ctrl-C must not leave what the first one wanted undone.
+            command
+                .args(arguments)
+                .stdin(Stdio::null())
+                .kill_on_drop(true)
+                .process_group(0);
             // The report may go to the standard output.
             command.stdout(Stdio::null());
             let ended = match tokio::time::timeout(ROLLBACK_LIMIT, command.status()).await {

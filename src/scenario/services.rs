@@ -1,15 +1,18 @@
 //! Services of a scenario's own: real ones, started for the run in its folder and gone with it.
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
-use tokio::sync::Mutex;
 
 use super::processes::family;
 
@@ -73,8 +76,8 @@ pub(super) struct Services {
     home: PathBuf,
     /// What the script says of them.
     pub(super) variables: BTreeMap<String, String>,
-    /// One command at a time.
-    turn: Mutex<()>,
+    /// The script's own process, where it is at work.
+    at_work: Mutex<Option<i32>>,
     /// Whether something may be left to end.
     up: bool,
 }
@@ -86,7 +89,7 @@ impl Services {
             script: script_near(near)?,
             home: home.to_owned(),
             variables: BTreeMap::new(),
-            turn: Mutex::default(),
+            at_work: Mutex::default(),
             up: true,
         };
         let names: Vec<_> = wanted.iter().map(|service| service.name()).collect();
@@ -109,7 +112,6 @@ impl Services {
 
     /// Does it, waits, and undoes it.
     pub(super) async fn disturb(&self, service: Service, mode: ServiceMode, lasts: Duration) -> Result<(), String> {
-        let _turn = self.turn.lock().await;
         let name = [service.name()];
         match mode {
             ServiceMode::Stop => self.run("stop", &name).await.map(drop)?,
@@ -131,6 +133,7 @@ impl Services {
 
     /// Ends them all and deletes their data.
     pub(super) async fn down(mut self) -> Result<(), String> {
+        self.until_idle();
         self.wake();
         let down = self.run("down", &[]).await.map(drop);
         self.up = down.is_err();
@@ -138,7 +141,7 @@ impl Services {
     }
 
     /// Those that stand still could not end.
-    fn wake(&self) {
+    pub(super) fn wake(&self) {
         for service in [Service::Postgres, Service::Redis, Service::Kafka, Service::Toxiproxy] {
             // One that does not run needs no waking.
             let _ = self.signal(service, Signal::SIGCONT);
@@ -158,18 +161,35 @@ impl Services {
         Ok(())
     }
 
+    /// A command that nobody waits for any more is not cut off in its middle: what it starts must be known before it is ended.
+    fn until_idle(&self) {
+        if let Some(script) = self.at_work.lock().take() {
+            // It may be gone.
+            let _ = waitpid(Pid::from_raw(script), None);
+        }
+    }
+
     fn command(&self, command: &str, names: &[&str]) -> std::process::Command {
         let mut services = std::process::Command::new(&self.script);
         services.arg(command).args(names).arg("--home").arg(&self.home);
+        // Ctrl-C is meant for the scenario, and a second one is no reason to leave half of it running.
+        services.stdin(Stdio::null()).process_group(0);
         services
     }
 
     async fn run(&self, command: &str, names: &[&str]) -> Result<String, String> {
         let mut services = Command::from(self.command(command, names));
-        let output = services.stdin(std::process::Stdio::null()).process_group(0).output();
-        let output = tokio::time::timeout(COMMAND_LIMIT, output).await;
+        let told = |error: std::io::Error| format!("{}: {error}", self.script.display());
+        let script = services
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(told)?;
+        *self.at_work.lock() = script.id().and_then(|id| i32::try_from(id).ok());
+        let output = tokio::time::timeout(COMMAND_LIMIT, script.wait_with_output()).await;
         let output = output.map_err(|_| format!("services {command} takes longer than {COMMAND_LIMIT:?}"))?;
-        let output = output.map_err(|error| format!("{}: {error}", self.script.display()))?;
+        *self.at_work.lock() = None;
+        let output = output.map_err(told)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -187,9 +207,13 @@ impl Drop for Services {
         if !self.up {
             return;
         }
+        self.until_idle();
         self.wake();
-        if let Err(error) = self.command("down", &[]).output() {
-            tracing::error!(%error, home = %self.home.display(), "services stay behind");
+        let mut down = self.command("down", &[]);
+        let ended = down.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !ended.is_ok_and(|status| status.success()) {
+            let (script, home) = (self.script.display(), self.home.display());
+            eprintln!("coffee-rt: services stay behind: end them with: {script} down --home {home}");
         }
     }
 }

@@ -8,6 +8,9 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// The longest: a week.
+const MAX_SPAN: Duration = Duration::from_secs(7 * 24 * 3_600);
+
 /// A length of time such as `30s`, `1m 30s` or `500ms`; zero is one as well.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
@@ -20,7 +23,13 @@ impl TryFrom<String> for Span {
     fn try_from(text: String) -> Result<Self, String> {
         let complain = || format!("{text:?} is no length of time: write it like 30s, 2m or 500ms");
         let duration = SignedDuration::from_str(text.trim()).map_err(|_| complain())?;
-        Duration::try_from(duration).map(Self).map_err(|_| complain())
+        let duration = Duration::try_from(duration).map_err(|_| complain())?;
+        if duration > MAX_SPAN {
+            return Err(format!(
+                "{text:?} is longer than the {MAX_SPAN:?} that anything may take"
+            ));
+        }
+        Ok(Self(duration))
     }
 }
 
@@ -56,7 +65,7 @@ mod tests {
         ] {
             assert_eq!(parse_span(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "30", "-3s", "0s", "soon"] {
+        for text in ["", "30", "-3s", "0s", "soon", "1000h"] {
             assert!(parse_span(text).is_err(), "{text}");
         }
         assert_eq!(Span::try_from("0s".to_owned()), Ok(Span(Duration::ZERO)));

@@ -29,6 +29,20 @@ pub(super) async fn checks(expressions: &[Expression], client: &NodeClient, when
     }
 }
 
+/// What waits behind a node that does not store it in time; none where nothing does.
+pub(super) async fn backlog_after(client: &NodeClient, patience: Duration) -> Option<String> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let backlog = Figures::read(client).await.value("backlog");
+        match backlog {
+            Some(0.0) => return None,
+            _ if Instant::now() < deadline => tokio::time::sleep(STEADY_POLL).await,
+            Some(waiting) => return Some(format!("{waiting} orders waited after {patience:?}")),
+            None => return Some("the node was not ready afterwards".to_owned()),
+        }
+    }
+}
+
 /// What a node says of itself.
 #[derive(Default)]
 struct Figures {
@@ -57,17 +71,16 @@ impl Figures {
     fn value(&self, subject: &str) -> Option<f64> {
         match subject {
             "ready" => Some(if self.ready.is_some() { 1.0 } else { 0.0 }),
-            "lag" | "backlog" => self.of_versions(|version| version["log"][subject].as_f64()),
-            "in_flight" => self.of_versions(|version| version[subject].as_f64()),
+            "lag" | "backlog" => self.of_versions(|version| version.get("log")?.get(subject)),
+            "in_flight" => self.of_versions(|version| version.get(subject)),
             metric => self.metric(metric),
         }
     }
 
-    /// The sum over all versions that tell it.
-    fn of_versions(&self, figure: impl Fn(&Value) -> Option<f64>) -> Option<f64> {
+    /// The sum over all versions; zero where none could have it, none where one that could does not know.
+    fn of_versions(&self, figure: impl Fn(&Value) -> Option<&Value>) -> Option<f64> {
         let components = self.ready.as_ref()?["components"].as_object()?;
-        let figures = components.values().filter_map(figure);
-        figures.reduce(|sum, figure| sum + figure).or(Some(0.0))
+        components.values().filter_map(figure).map(Value::as_f64).sum()
     }
 
     /// The sum over all labels.
@@ -108,6 +121,12 @@ mod tests {
         ] {
             assert_eq!(figures.value(subject), value, "{subject}");
         }
+        let unknown = Figures {
+            ready: Some(json!({"components": {"v2": {"in_flight": 0, "log": {"lag": null}}}})),
+            metrics: String::new(),
+        };
+        assert_eq!(unknown.value("lag"), None);
+        assert_eq!(unknown.value("in_flight"), Some(0.0));
         assert_eq!(Figures::default().value("ready"), Some(0.0));
         assert_eq!(Figures::default().value("lag"), None);
         let check = figures.check(&Expression::parse("y_total < 3").unwrap(), "after");

@@ -14,67 +14,98 @@ use super::world::World;
 use crate::load::Ledger;
 use crate::stores;
 
-/// How long what was acknowledged may take until it is stored and counted.
-const SETTLE_LIMIT: Duration = Duration::from_secs(60);
-/// A node that is well and has no backlog, and under which nothing changes for so long, will change nothing any more.
+/// How long nothing may change while something is still missing.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
+/// How long everything may take until it is stored and counted, however much of it was acknowledged.
+const SETTLE_LIMIT: Duration = Duration::from_secs(900);
+/// Nodes that are well and have no backlog, and under which nothing changes for so long, will change nothing any more.
 const REST: Duration = Duration::from_secs(5);
-/// How often it is looked.
+/// How long everything must be right: what is delivered again may yet be counted again.
+const CALM: Duration = Duration::from_millis(1_500);
+/// How often it is looked, at most; a look at a large store takes a while, and the next one waits so many times as long.
 const SETTLE_POLL: Duration = Duration::from_millis(250);
+const PAUSE_FOR_A_LOOK: u32 = 5;
+/// How long the store may take to be read.
+const READ_LIMIT: Duration = Duration::from_secs(120);
 
-/// What is there at one moment.
+/// What is there when it has come to rest.
 pub(super) struct Stored {
     books: Books,
+    counts: Counts,
+}
+
+/// What is counted and shown at one moment.
+pub(super) struct Counts {
     audit: AuditReport,
-    /// Orders by each node's dashboard.
-    shown: Vec<u64>,
+    /// Orders by each node's dashboard, or why it shows none.
+    shown: Vec<Result<u64, String>>,
+}
+
+impl Counts {
+    pub(super) async fn read(world: &World) -> Result<Self, String> {
+        let read = async { stores::open_to_read(&world.settings).await?.audit().await };
+        let audit = in_time(read).await?;
+        let mut shown = Vec::new();
+        for host in world.hosts() {
+            let dashboard = told(host, "/api/dashboard").await;
+            let none = || "a dashboard has no stored_total".to_owned();
+            shown.push(dashboard.and_then(|dashboard| dashboard["stored_total"].as_u64().ok_or_else(none)));
+        }
+        Ok(Self { audit, shown })
+    }
+
+    /// Whether what is counted is what is stored, and what is shown.
+    pub(super) fn agree(&self) -> bool {
+        self.audit.differences.is_empty() && self.shown.iter().all(|shown| *shown == Ok(self.audit.orders))
+    }
+
+    fn figures(&self) -> (u64, usize, Vec<Result<u64, String>>) {
+        (self.audit.orders, self.audit.differences.len(), self.shown.clone())
+    }
 }
 
 impl Stored {
-    async fn read(world: &World) -> Result<Self, String> {
-        let read = async {
-            let audit = stores::open_to_read(&world.settings).await?.audit().await?;
-            Ok((Books::of(&world.settings).await?, audit))
-        };
-        let (books, audit) = read.await.map_err(|error: StoreError| error.to_string())?;
-        let mut shown = Vec::new();
-        for host in world.hosts() {
-            let dashboard = told(host, "/api/dashboard").await?;
-            let total = dashboard["stored_total"].as_u64();
-            shown.push(total.ok_or("a dashboard has no stored_total")?);
-        }
-        Ok(Self { books, audit, shown })
-    }
-
-    /// When everything acknowledged is there, counted and shown; or when nothing changes any more, or that takes too long.
+    /// When everything acknowledged is there, counted and shown, and stays so; or when nothing changes any more.
     pub(super) async fn settled(world: &World, ledgers: &[&Ledger]) -> Result<Self, String> {
-        let (deadline, mut unchanged) = (Instant::now() + SETTLE_LIMIT, None);
+        let began = Instant::now();
+        let (mut last, mut changed) = (None, began);
         loop {
-            let now = Instant::now();
-            match Self::read(world).await {
-                Ok(stored) if stored.is_settled(ledgers) || now > deadline => return Ok(stored),
-                Ok(stored) => {
-                    let figures = (stored.books.rows, stored.audit.orders, stored.shown.clone());
-                    let since = match unchanged {
-                        Some((before, since)) if before == figures && have_no_work(world).await => since,
-                        _ => now,
-                    };
-                    if now - since > REST {
-                        return Ok(stored);
-                    }
-                    unchanged = Some((figures, since));
-                }
-                Err(error) if now > deadline => return Err(format!("the end cannot be judged: {error}")),
-                Err(_) => unchanged = None,
+            let looked = Instant::now();
+            let counts = Counts::read(world).await;
+            let (now, figures) = (Instant::now(), counts.as_ref().ok().map(Counts::figures));
+            if figures != last {
+                (last, changed) = (figures, now);
             }
-            tokio::time::sleep(SETTLE_POLL).await;
+            let unchanged = now - changed;
+            match counts {
+                Ok(counts) => {
+                    let idle = have_no_work(world).await;
+                    if (idle && counts.agree() && unchanged >= CALM)
+                        || (idle && unchanged >= REST)
+                        || unchanged >= STALL_LIMIT
+                    {
+                        let stored = Self {
+                            books: in_time(Books::of(&world.settings)).await?,
+                            counts,
+                        };
+                        if stored.has_all(ledgers) || unchanged >= REST {
+                            return Ok(stored);
+                        }
+                    }
+                    if now - began >= SETTLE_LIMIT {
+                        return Err(format!("orders are still being stored after {SETTLE_LIMIT:?}"));
+                    }
+                }
+                Err(error) if unchanged >= STALL_LIMIT => return Err(format!("the end cannot be judged: {error}")),
+                Err(_) => {}
+            }
+            tokio::time::sleep(SETTLE_POLL.max(looked.elapsed() * PAUSE_FOR_A_LOOK)).await;
         }
     }
 
-    fn is_settled(&self, ledgers: &[&Ledger]) -> bool {
+    fn has_all(&self, ledgers: &[&Ledger]) -> bool {
         let mut acknowledged = ledgers.iter().flat_map(|ledger| ledger.acknowledged());
-        self.audit.differences.is_empty()
-            && self.shown.iter().all(|shown| *shown == self.audit.orders)
-            && acknowledged.all(|order| self.books.times(order.message_id) > 0)
+        acknowledged.all(|order| self.books.times(order.message_id) > 0)
     }
 
     /// The how-manieth stored order each is, from one.
@@ -84,13 +115,16 @@ impl Stored {
 
     /// The promises, and how each is broken.
     pub(super) fn promises(&self, ledgers: &[&Ledger], before: &HashSet<Uuid>) -> Vec<Check> {
-        let differences = self.audit.differences.iter().map(|difference| {
+        let differences = self.counts.audit.differences.iter().map(|difference| {
             let (what, recounted) = (&difference.what, &difference.recounted);
             format!("{what}: recounted {recounted}, recorded {}", difference.recorded)
         });
-        let orders = self.audit.orders;
-        let shown = self.shown.iter().filter(|shown| **shown != orders);
-        let shown = shown.map(|shown| format!("{shown} orders are shown of {orders}"));
+        let orders = self.counts.audit.orders;
+        let shown = self.counts.shown.iter().filter_map(|shown| match shown {
+            Ok(shown) if *shown == orders => None,
+            Ok(shown) => Some(format!("{shown} orders are shown of {orders}")),
+            Err(error) => Some(error.clone()),
+        });
         vec![
             Check::new(
                 "every acknowledged order is stored once, and no other than those that were sent",
@@ -100,6 +134,12 @@ impl Stored {
             Check::new("what is shown is what is stored", shown.collect()),
         ]
     }
+}
+
+async fn in_time<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
+    let read = tokio::time::timeout(READ_LIMIT, reading).await;
+    let read = read.map_err(|_| format!("the store cannot be read within {READ_LIMIT:?}"))?;
+    read.map_err(|error| error.to_string())
 }
 
 async fn told(host: &Host, path: &str) -> Result<Value, String> {

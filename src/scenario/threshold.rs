@@ -8,6 +8,7 @@ use super::outcome::{Check, LoadOutcome, ProcessOutcome, ViewerOutcome};
 const BYTES_IN_MB: f64 = 1_000_000.0;
 
 /// What can be measured of something, by name.
+/// NaN, which no comparison takes, stands for what was not measured.
 type Measures<T> = &'static [(&'static str, fn(&T) -> f64)];
 
 const OF_LOADS: Measures<LoadOutcome> = &[
@@ -16,22 +17,29 @@ const OF_LOADS: Measures<LoadOutcome> = &[
     ("refused", |load| load.report.counts.refused as f64),
     ("unknown", |load| load.report.counts.unknown as f64),
     ("acknowledged_per_second", |load| load.report.achieved_per_second),
+    ("not_sent", |load| load.report.not_sent as f64),
     ("acknowledged_share", |load| {
-        load.report.counts.acknowledged as f64 / (load.report.counts.sent as f64).max(1.0)
+        let due = load.report.counts.sent + load.report.not_sent;
+        load.report.counts.acknowledged as f64 / (due as f64).max(1.0)
     }),
-    ("p50_ms", |load| load.report.latency.p50_ms),
-    ("p90_ms", |load| load.report.latency.p90_ms),
-    ("p99_ms", |load| load.report.latency.p99_ms),
-    ("p999_ms", |load| load.report.latency.p999_ms),
-    ("max_ms", |load| load.report.latency.max_ms),
+    ("p50_ms", |load| measured(load.report.latency.p50_ms)),
+    ("p90_ms", |load| measured(load.report.latency.p90_ms)),
+    ("p99_ms", |load| measured(load.report.latency.p99_ms)),
+    ("p999_ms", |load| measured(load.report.latency.p999_ms)),
+    ("max_ms", |load| measured(load.report.latency.max_ms)),
     ("start_delay_p99_ms", |load| load.report.start_delay.p99_ms),
+    ("breakpoint_per_second", |load| {
+        let found = load.breakpoint.as_ref().and_then(|found| found.rate_per_second);
+        found.unwrap_or(f64::NAN)
+    }),
 ];
 const OF_VIEWERS: Measures<ViewerOutcome> = &[
     ("frames", |viewer| viewer.frames as f64),
     ("failures", |viewer| viewer.failures as f64),
-    ("p50_ms", |viewer| viewer.latency.p50_ms),
-    ("p99_ms", |viewer| viewer.latency.p99_ms),
-    ("max_ms", |viewer| viewer.latency.max_ms),
+    ("never_shown", |viewer| viewer.never_shown as f64),
+    ("p50_ms", |viewer| measured(viewer.latency.p50_ms)),
+    ("p99_ms", |viewer| measured(viewer.latency.p99_ms)),
+    ("max_ms", |viewer| measured(viewer.latency.max_ms)),
 ];
 const OF_PROCESSES: Measures<ProcessOutcome> = &[
     ("cpu_seconds", |process| process.cpu_seconds),
@@ -39,6 +47,11 @@ const OF_PROCESSES: Measures<ProcessOutcome> = &[
         process.peak_memory_bytes as f64 / BYTES_IN_MB
     }),
 ];
+
+/// Nothing takes no time and no memory: a zero means that there was nothing to measure.
+fn measured(value: f64) -> f64 {
+    if value > 0.0 { value } else { f64::NAN }
+}
 
 /// What a name of a scenario stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +113,7 @@ impl Threshold {
             Measure::Viewer(measure) => viewers.iter().find(|viewer| viewer.name == self.name).map(measure),
             Measure::Process(measure) => processes.iter().find(|process| process.name == self.name).map(measure),
         };
+        let value = value.filter(|value| !value.is_nan());
         Check {
             name: self.to_string(),
             holds: value.is_some_and(|value| self.expression.holds(value)),
@@ -134,6 +148,7 @@ impl fmt::Debug for Threshold {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Quantiles;
 
     fn threshold(text: &str) -> Result<Threshold, String> {
         Threshold::parse(text, |name| match name {
@@ -152,12 +167,24 @@ mod tests {
             peak_memory_bytes: 30_000_000,
             moments: Vec::new(),
         };
+        let watchers = ViewerOutcome {
+            name: "watchers".to_owned(),
+            count: 1,
+            frames: 0,
+            failures: 3,
+            never_shown: 0,
+            latency: Quantiles::default(),
+            moments: Vec::new(),
+        };
         for (text, holds, found) in [
             ("node.peak_memory_mb <= 30", true, "30.000"),
             ("node.cpu_seconds < 2.5", false, "2.500"),
             ("watchers.p99_ms < 50", false, "not measured"),
+            ("watchers.failures < 3", false, "3.000"),
+            ("customers.sent > 0", false, "not measured"),
         ] {
-            let check = threshold(text).unwrap().judge(&[], &[], std::slice::from_ref(&process));
+            let (viewers, processes) = (std::slice::from_ref(&watchers), std::slice::from_ref(&process));
+            let check = threshold(text).unwrap().judge(&[], viewers, processes);
             assert_eq!((check.holds, &*check.found[0]), (holds, found), "{text}");
         }
     }

@@ -21,6 +21,8 @@ use crate::load::Timings;
 pub(super) const MAX_SUBSCRIBERS: usize = 12_000;
 /// The most answers that one group of readers wants a second.
 pub(super) const MAX_READS_PER_SECOND: f64 = 10_000.0;
+/// The fewest: one in a quarter of an hour.
+pub(super) const MIN_READS_PER_SECOND: f64 = 0.001;
 /// The most frames whose arrival is remembered; later ones are counted only.
 const MAX_FRAMES_KEPT: usize = 2_000_000;
 /// The most readers that wait for an answer at once; further ones wait for their turn, and that counts.
@@ -48,6 +50,13 @@ pub(super) struct Viewer {
 pub(super) enum Look {
     Socket { count: usize, stalled: bool },
     Page { rate_per_second: f64, path: String },
+}
+
+impl Look {
+    /// Whether they see nothing on purpose.
+    pub(super) fn is_stalled(&self) -> bool {
+        matches!(self, Self::Socket { stalled: true, .. })
+    }
 }
 
 /// What a group has seen.
@@ -151,8 +160,10 @@ async fn listen(mut socket: Socket, witness: bool, shared: &Shared) {
         let now = Instant::now();
         if let Ok(frame) = serde_json::from_str::<Frame>(&text) {
             let mut arrivals = shared.arrivals.lock();
+            // A node that was started again may show less for a moment; what was shown once was shown.
+            let shown = arrivals.last().map_or(0, |(_, total)| *total);
             if arrivals.len() < MAX_FRAMES_KEPT {
-                arrivals.push((now, frame.stored_total));
+                arrivals.push((now, frame.stored_total.max(shown)));
             }
         }
     }
@@ -195,16 +206,19 @@ impl Seen {
         started: Instant,
         moment: Duration,
     ) -> ViewerOutcome {
-        let first = self.arrivals.first().map(|(at, _)| *at);
-        let shown = acknowledged.iter().filter_map(|(message_id, acknowledged)| {
+        let (mut waits, mut never_shown) = (self.answers, 0);
+        for (message_id, acknowledged) in acknowledged {
             // Who was not there yet could not see it.
-            let seen_from = first.filter(|first| first <= acknowledged);
-            let rank = seen_from.and_then(|_| ranks.get(message_id))?;
+            let there = self.arrivals.first().is_some_and(|(first, _)| first <= acknowledged);
+            let Some(rank) = ranks.get(message_id).filter(|_| there) else {
+                continue;
+            };
             let frame = self.arrivals.partition_point(|(_, total)| total < rank);
-            let (at, _) = self.arrivals.get(frame)?;
-            Some((*at, at.saturating_duration_since(*acknowledged)))
-        });
-        let mut waits: Vec<(Instant, Duration)> = shown.chain(self.answers).collect();
+            match self.arrivals.get(frame) {
+                Some((at, _)) => waits.push((*at, at.saturating_duration_since(*acknowledged))),
+                None => never_shown += 1,
+            }
+        }
         waits.sort_unstable();
         let mut all = Timings::new();
         waits.iter().for_each(|(_, wait)| all.record(*wait));
@@ -226,6 +240,7 @@ impl Seen {
             count: self.count,
             frames: self.frames,
             failures: self.failures,
+            never_shown,
             latency: all.quantiles(),
             moments: moments.collect(),
         }
@@ -261,6 +276,6 @@ mod tests {
         assert!((outcome.latency.p50_ms - 40.0).abs() < 0.1, "{outcome:?}");
         assert!((outcome.latency.max_ms - 100.0).abs() < 0.1, "{outcome:?}");
         let moments: Vec<_> = outcome.moments.iter().map(|moment| moment.at_seconds).collect();
-        assert_eq!(moments, [1.0, 2.0]);
+        assert_eq!((moments, outcome.never_shown), (vec![1.0, 2.0], 1));
     }
 }

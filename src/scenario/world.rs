@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use url::Url;
 
 use super::database::Database;
@@ -51,6 +51,9 @@ impl World {
     /// Starts what the scenario wants, and waits until it is ready.
     pub(super) async fn start(scenario: &Scenario, environment: &Environment) -> Result<Self, String> {
         if let Some(url) = &environment.url {
+            if scenario.nodes > 1 {
+                return Err("a scenario of several nodes starts them itself: leave --url away".to_owned());
+            }
             return Ok(Self {
                 hosts: vec![Host::there(url.clone(), environment.token.as_deref())?],
                 links: Links::none(),
@@ -85,11 +88,7 @@ impl World {
         let recipe = |number: usize| Recipe {
             program: environment.program.clone(),
             folder: environment.folder.clone(),
-            log: if number == 0 {
-                "node.log".to_owned()
-            } else {
-                format!("node-{}.log", number + 1)
-            },
+            log: format!("{}.log", node_name(number)),
             settings: given.clone(),
         };
         let hosts = try_join_all((0..scenario.nodes).map(|number| Host::start(recipe(number)))).await?;
@@ -102,9 +101,9 @@ impl World {
         })
     }
 
-    /// A node by its number from zero; of one that is there, the only one.
+    /// A node by its number from zero.
     pub(super) fn host(&self, number: usize) -> &Host {
-        self.hosts.get(number).unwrap_or(&self.hosts[0])
+        &self.hosts[number]
     }
 
     /// All nodes.
@@ -136,10 +135,12 @@ impl World {
 
     /// Ends everything, in good order where that is possible. Says what went wrong first.
     pub(super) async fn stop(self) -> Result<(), String> {
-        let mut ended = Ok(());
-        for host in self.hosts {
-            ended = ended.and(host.stop().await);
+        if let Some(services) = &self.services {
+            // A node that waits for a store that stands still would not end.
+            services.wake();
         }
+        let hosts = join_all(self.hosts.into_iter().map(Host::stop)).await;
+        let ended = hosts.into_iter().collect::<Result<(), _>>();
         match self.services {
             Some(services) => ended.and(services.down().await),
             None => ended,

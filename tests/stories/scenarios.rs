@@ -57,6 +57,12 @@ impl Scene {
         command
     }
 
+    /// Begins, with what it says kept.
+    fn piped(&self, file: &Path) -> tokio::process::Child {
+        let mut command = self.command(file, &[]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs it to its end: the exit code, the report and what is said beside it.
     async fn run(&self, more: &[&str]) -> (i32, Value, String) {
         self.run_file(&self.file, more).await
@@ -84,7 +90,15 @@ macro_rules! own_scenarios {
         async fn $name() { keeps_its_promises(stringify!($name)).await })+
     };
 }
-own_scenarios!(broker_outage, kill_actors, kill_node, redis_outage, slow_store, spike);
+own_scenarios!(
+    breakpoint,
+    broker_outage,
+    kill_actors,
+    kill_node,
+    redis_outage,
+    slow_store,
+    spike
+);
 
 async fn keeps_its_promises(story: &str) {
     let (scene, name) = (Scene::of(""), story.replace('_', "-"));
@@ -146,7 +160,7 @@ fn every_scenario_has_its_story_and_follows_the_published_schema() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let examples = readme.split("```toml\n").filter_map(|rest| rest.split("```").next());
     let example = examples.into_iter().find(|text| text.starts_with("about =")).unwrap();
-    coffee_rt::scenario::Scenario::parse(example).unwrap();
+    coffee_rt::scenario::Scenario::parse(example, None).unwrap();
     let unknown = serde_json::json!({"about": "x", "load": [{"name": "a", "duration": "1s", "speed": 3}]});
     assert!(!validator.is_valid(&unknown));
 }
@@ -235,12 +249,7 @@ async fn ctrl_c_leaves_no_process_behind() {
     let killed = "[[fault]]\nnode = 1\nmode = \"kill\"\nat = \"0s\"\nlasts = \"60s\"\n";
     for fault in ["", paused, killed] {
         let scene = Scene::of(&format!("{rollback}{}{fault}", QUIET.replace("3s", "60s")));
-        let child = scene
-            .command(&scene.file, &[])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = scene.piped(&scene.file);
         let log = scene.folder.path().join("scenario-runs/scene-7/node.log");
         eventually("the node listens", async || match std::fs::read_to_string(&log) {
             Ok(text) if text.contains("listening") => Ok(()),
@@ -258,12 +267,7 @@ async fn ctrl_c_leaves_no_process_behind() {
 async fn ctrl_c_leaves_no_service_behind() {
     let scene = Scene::of("");
     let file = own_folder().join("slow-store.toml");
-    let child = scene
-        .command(&file, &[])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = scene.piped(&file);
     let home = scene.folder.path().join("scenario-runs/slow-store-7/services");
     let port = |service: &str| std::fs::read_to_string(home.join(service).join("port"));
     eventually("the link is slow", async || {
@@ -292,6 +296,55 @@ async fn ctrl_c_leaves_no_service_behind() {
             "somebody listens on {port}"
         );
     }
+}
+
+/// While services are being started, too: the script that does it is not cut off, and ends what it began.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_leaves_no_half_started_service_behind() {
+    let scene = Scene::of("");
+    let child = scene.piped(&own_folder().join("redis-outage.toml"));
+    let home = scene.folder.path().join("scenario-runs/redis-outage-7/services");
+    eventually("the script is at work", async || match home.join("lock").exists() {
+        true => Ok(()),
+        false => Err("it has not begun".to_owned()),
+    })
+    .await;
+    interrupt(child).await;
+    let mut services = 0;
+    for service in std::fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().path()) {
+        if let Ok(port) = std::fs::read_to_string(service.join("port")) {
+            let port: u16 = port.trim().parse().unwrap();
+            assert!(
+                std::net::TcpStream::connect(("127.0.0.1", port)).is_err(),
+                "{} is there",
+                service.display()
+            );
+            assert!(!service.join("data").exists(), "{} has data", service.display());
+            services += 1;
+        }
+    }
+    println!("{services} services had a port");
+    assert_eq!(nodes_in(scene.folder.path()), Vec::<String>::new());
+}
+
+/// What a report of the whole run says, although a node did not end as it should.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_rollback_does_not_hide_the_verdict() {
+    let text = format!("rollback = [[\"false\"]]{QUIET}");
+    let (code, report, said) = Scene::of(&text).run(&[]).await;
+    assert_eq!(
+        (code, &report["verdict"]),
+        (4, &Value::from("environment_failed")),
+        "{report:#}\n{said}"
+    );
+    assert_eq!(report["environment"][1]["holds"], false, "{report:#}");
+    assert!(
+        report["promises"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|promise| promise["holds"] == true)
+    );
 }
 
 async fn interrupt(child: tokio::process::Child) {

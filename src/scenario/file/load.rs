@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::{Load, Names};
 use crate::config::Version;
-use crate::load::{Arrivals, DEFAULT_CONNECTIONS, MAX_ORDERS, Options, Pace, profile_named};
+use crate::load::{Arrivals, DEFAULT_CONNECTIONS, MAX_ORDERS, MAX_RATE_PER_SECOND, Options, Pace, profile_named};
+use crate::scenario::breakpoint::Goal;
 use crate::scenario::span::Span;
 use crate::scenario::threshold::Kind;
 
@@ -47,6 +48,18 @@ pub(super) struct RawLoad {
     /// Kinds of customers, and the share of each.
     #[serde(default)]
     profiles: BTreeMap<String, u32>,
+    /// Looks for the highest rate that is sustained: rate and duration are those of the first trial.
+    breakpoint: Option<RawBreakpoint>,
+}
+
+/// What makes a rate sustained.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawBreakpoint {
+    /// No trial is faster, in orders a second.
+    to_rate: f64,
+    /// What 99 of 100 orders must stay within.
+    p99_ms: f64,
 }
 
 fn default_connections() -> usize {
@@ -76,6 +89,18 @@ impl RawLoad {
             (None, None) => Pace::Closed,
             (None, Some(_)) => return Err("to_rate is where rate goes to: add rate".to_owned()),
         };
+        let goal = match (&self.breakpoint, pace) {
+            (None, _) => None,
+            (
+                Some(breakpoint),
+                Pace::Open {
+                    rate_per_second: from, ..
+                },
+            ) => Some(breakpoint.checked(from)?),
+            (Some(_), _) => {
+                return Err("a breakpoint is looked for from a rate on: add rate, without to_rate".to_owned());
+            }
+        };
         if self.think_time.is_some() && pace != Pace::Closed {
             return Err("customers with a rate do not wait for answers: leave rate or think_time away".to_owned());
         }
@@ -102,6 +127,25 @@ impl RawLoad {
             duration: self.duration.0,
             node,
             options,
+            goal,
+        })
+    }
+}
+
+impl RawBreakpoint {
+    fn checked(&self, from: f64) -> Result<Goal, String> {
+        if !(self.to_rate >= from && self.to_rate <= MAX_RATE_PER_SECOND) {
+            return Err(format!(
+                "breakpoint.to_rate must be between rate and {MAX_RATE_PER_SECOND}"
+            ));
+        }
+        if !(self.p99_ms > 0.0 && self.p99_ms.is_finite()) {
+            return Err("breakpoint.p99_ms must be above 0".to_owned());
+        }
+        Ok(Goal {
+            from,
+            to: self.to_rate,
+            p99_ms: self.p99_ms,
         })
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::Names;
 use crate::scenario::span::Span;
 use crate::scenario::threshold::Kind;
-use crate::scenario::viewers::{Look, MAX_READS_PER_SECOND, MAX_SUBSCRIBERS, Viewer};
+use crate::scenario::viewers::{Look, MAX_READS_PER_SECOND, MAX_SUBSCRIBERS, MIN_READS_PER_SECOND, Viewer};
 
 /// Those at the dashboard's socket.
 #[derive(Deserialize, JsonSchema)]
@@ -80,9 +80,9 @@ impl RawSubscriber {
 impl RawReader {
     pub(super) fn checked(self, nodes: usize, names: &mut Names) -> Result<Viewer, String> {
         names.add(&self.name, Kind::Viewer)?;
-        if !(self.rate > 0.0 && self.rate <= MAX_READS_PER_SECOND) {
+        if !(MIN_READS_PER_SECOND..=MAX_READS_PER_SECOND).contains(&self.rate) {
             return Err(format!(
-                "rate must be above 0 and at most {MAX_READS_PER_SECOND} answers a second"
+                "rate must be between {MIN_READS_PER_SECOND} and {MAX_READS_PER_SECOND} answers a second"
             ));
         }
         if !self.path.starts_with('/') {

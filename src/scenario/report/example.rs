@@ -40,6 +40,7 @@ fn load() -> LoadOutcome {
         name: "customers".to_owned(),
         started_at_seconds: 0.0,
         moments: (1..=SECONDS).map(f64::from).map(load_moment).collect(),
+        breakpoint: None,
         report: Report {
             version: "v1".to_owned(),
             seed: 7,
@@ -92,6 +93,8 @@ pub(super) fn broken() -> Outcome {
     let moments = || (1..=SECONDS).map(f64::from);
     Outcome {
         scenario: "kill & <b>".to_owned(),
+        versions: vec!["v1".to_owned()],
+        services: vec!["postgres".to_owned()],
         about: "Every actor is killed <i>again and again</i> under load".to_owned(),
         verdict: Verdict::PromiseBroken,
         seed: 7,
@@ -115,6 +118,7 @@ pub(super) fn broken() -> Outcome {
             ),
         ],
         thresholds: vec![check("customers.p99_ms < 10", false, &["12.000"])],
+        environment: Vec::new(),
         evidence: vec![check("every fault was injected", true, &[])],
         faults: [5.0, 10.0, 15.0].map(fault).to_vec(),
         loads: vec![load()],
@@ -123,6 +127,7 @@ pub(super) fn broken() -> Outcome {
             count: 10,
             frames: 9_000,
             failures: 0,
+            never_shown: 0,
             latency: quantiles(21.0),
             moments: moments().map(view).collect(),
         }],

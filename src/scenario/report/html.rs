@@ -15,6 +15,7 @@ pub fn html(outcome: &Outcome) -> String {
     let sections = [
         checks("Promises", &outcome.promises),
         checks("Evidence", &outcome.evidence),
+        checks("Environment", &outcome.environment),
         checks("Thresholds", &outcome.thresholds),
         format!("<h2>Measured</h2>\n{}", tables(outcome)),
         format!(
@@ -37,7 +38,7 @@ pub fn html(outcome: &Outcome) -> String {
         class = match outcome.verdict {
             Verdict::Passed => "good",
             Verdict::PromiseBroken => "bad",
-            Verdict::ThresholdMissed | Verdict::Vacuous => "doubt",
+            Verdict::ThresholdMissed | Verdict::Vacuous | Verdict::EnvironmentFailed => "doubt",
         },
         sign = sign(outcome.verdict == Verdict::Passed),
     )

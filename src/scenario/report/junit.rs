@@ -5,9 +5,10 @@ use crate::scenario::{Check, Outcome};
 
 /// Checks of one kind: how their cases are grouped, and what it means when one fails.
 type Kind = (&'static str, &'static str, fn(&Outcome) -> &[Check]);
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     ("promises", "a promise was broken", |outcome| &outcome.promises),
     ("evidence", "the run proves nothing", |outcome| &outcome.evidence),
+    ("environment", "the environment failed", |outcome| &outcome.environment),
     ("thresholds", "a threshold was missed", |outcome| &outcome.thresholds),
 ];
 

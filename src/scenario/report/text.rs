@@ -56,6 +56,7 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Passed => "passed",
         Verdict::ThresholdMissed => "a threshold was missed",
         Verdict::Vacuous => "vacuous: this proves nothing",
+        Verdict::EnvironmentFailed => "the environment failed",
         Verdict::PromiseBroken => "a promise was broken",
     }
 }
