@@ -6,6 +6,7 @@
 #   service_command                        print the server's argument list, NUL-terminated
 #   service_ready, service_after_start     true once it accepts connections; finish the set-up, repeatable
 #   service_env                            print export lines
+# and $disk_mb: the size of a disk of its own for new data, or nothing.
 
 readonly START_DEADLINE_SECONDS=60
 readonly STOP_DEADLINE_SECONDS=60
@@ -73,10 +74,12 @@ make_data_dir() {
         fi
     fi
     chmod 700 "$folder"
+    if [ -n "$disk_mb" ]; then mount_disk "$folder" "$disk_mb" "$owner"; fi
 }
 
 remove_data() {
     local folder
+    if [ -e "$service_dir/data" ]; then unmount_disk "$(data_dir)"; fi
     if [ -L "$service_dir/data" ]; then
         folder=$(readlink "$service_dir/data")
         if [[ $folder == "/tmp/coffee-rt-$service."* ]]; then rm -rf "$folder"; fi
@@ -219,6 +222,10 @@ instance_down() {
     instance_stop
     remove_data
 }
+
+instance_fill() { fill_disk "$(data_dir)"; }
+
+instance_free() { free_disk "$(data_dir)"; }
 
 instance_env() {
     if running_pid >/dev/null; then service_env; fi

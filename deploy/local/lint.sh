@@ -9,7 +9,7 @@ say "== formatting"
 cargo fmt --all --check
 say "== shell scripts"
 install_tools shellcheck
-shellcheck --external-sources .ci/run deploy/local/services deploy/local/*.sh deploy/local/*/*.sh
+shellcheck --external-sources .ci/run deploy/local/services deploy/local/small-disk deploy/local/*.sh deploy/local/*/*.sh
 say "== clippy"
 need_perl
 cargo clippy --workspace --all-targets --features "$TEST_FEATURES" -- -D warnings
