@@ -1,6 +1,6 @@
 # Every target is one line here; what it does is in deploy/local/ and .ci/.
 .DEFAULT_GOAL := help
-.PHONY: help test lint page soak bench coverage secrets deny clean-local
+.PHONY: help test lint page soak bench scale coverage secrets deny clean-local
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -20,6 +20,9 @@ soak: ## an hour of the page's frames, while its heap is watched
 
 bench: ## figures against goals, release build; BENCH="acks --engine sqlite" for a part
 	@deploy/local/bench.sh $(BENCH)
+
+scale: ## every experiment on each version, release build, an hour or so; writes SCALE.md
+	@deploy/local/scale.sh
 
 coverage: ## line coverage of all tests, child processes included; fails below 85 %
 	@deploy/local/coverage.sh

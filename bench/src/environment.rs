@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use coffee_rt::scenario::Machine;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
@@ -14,22 +15,13 @@ const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
 /// Names and values for the report.
 pub async fn describe(engines: &[Engine]) -> anyhow::Result<BTreeMap<&'static str, String>> {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let field = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split_once(':'))
-            .map(|(_, value)| value.trim().to_owned())
-            .unwrap_or_default()
-    };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let machine = Machine::here();
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let mut facts = BTreeMap::from([
-        (
-            "cpu",
-            format!("{cores} × {}", field(&read("/proc/cpuinfo"), "model name")),
-        ),
-        ("memory", field(&read("/proc/meminfo"), "MemTotal")),
-        ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
-        ("load before", read("/proc/loadavg").trim().to_owned()),
+        ("cpu", format!("{} × {}", machine.cores, machine.cpu)),
+        ("memory", format!("{} kB", machine.memory_bytes / 1024)),
+        ("kernel", machine.kernel),
+        ("load before", load.trim().to_owned()),
         ("rustc", first_line("rustc", &["--version"])),
         ("wrk", first_line("wrk", &["--version"])),
         ("warp", locked("warp")),

@@ -6,8 +6,8 @@ mod backlog;
 mod crowd;
 mod database;
 mod environment;
-mod fill;
 mod freshness;
+mod generator;
 mod http;
 mod node;
 mod overload;
@@ -72,6 +72,8 @@ enum Command {
     Sustained(Options),
     /// Storing a log of a million orders, against what PostgreSQL does alone
     Backlog(Options),
+    /// Orders a second that the scenarios' own load driver can send
+    Generator(Options),
     /// All of them
     All(Options),
     #[command(hide = true)]
@@ -132,6 +134,7 @@ enum What {
     Sockets,
     Sustained,
     Backlog,
+    Generator,
     All,
 }
 
@@ -149,6 +152,7 @@ fn main() -> ExitCode {
             Command::Sockets(options) => (What::Sockets, options),
             Command::Sustained(options) => (What::Sustained, options),
             Command::Backlog(options) => (What::Backlog, options),
+            Command::Generator(options) => (What::Generator, options),
             Command::All(options) => (What::All, options),
             Command::Reference { listen } => {
                 return conclude(async {
@@ -194,6 +198,10 @@ async fn measure(what: What, options: Options) -> anyhow::Result<()> {
     }
     let progress = Progress::start();
     let mut figures = Vec::new();
+    if matches!(what, What::Generator | What::All) {
+        let duration = Duration::from_secs(options.seconds);
+        figures.push(generator::measure(options.rounds, duration, &progress).await?);
+    }
     for engine in engines {
         figures.extend(measure_engine(*engine, what, &options, &progress).await?);
     }

@@ -6,7 +6,6 @@ use anyhow::bail;
 use tokio::time::sleep;
 
 use crate::database::{Database, Engine};
-use crate::fill::fill;
 use crate::http::DashboardSocket;
 use crate::node::Server;
 use crate::progress::Progress;
@@ -31,7 +30,8 @@ struct Starts {
 pub async fn measure(engine: Engine, orders: u64, rounds: u32, progress: &Progress) -> anyhow::Result<Vec<Figure>> {
     let (full, empty) = (Database::create(engine).await?, Database::create(engine).await?);
     progress.say(format!("startup, {}: storing {orders} orders", engine.name()));
-    fill(&full, orders).await?;
+    full.command(&["migrate"]).await?;
+    coffee_rt::scenario::fill(full.url().as_deref(), &full.file(), orders).await?;
     progress.say(format!("startup, {}: recounting them", engine.name()));
     full.check(orders, 0).await?;
     let (mut on_full, mut on_empty) = (Starts::default(), Starts::default());

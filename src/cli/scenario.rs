@@ -1,26 +1,19 @@
 //! `scenario`: load, faults and checks out of a file, against a node.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args as ClapArgs, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use super::screen::print;
-use super::serve::raise_file_limit;
 use super::{Exit, Failure};
 use crate::config::Version;
-use crate::load::Progress;
-use crate::scenario::{Environment, Outcome, Run, Scenario, Verdict, report};
+use crate::scenario::Scenario;
 
 pub mod compare;
+pub mod run;
+pub mod scale;
 mod summary;
 
-/// How often the progress is shown.
-const PROGRESS_MILLIS: u64 = 250;
 /// The longest scenario file, in bytes.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
 
@@ -36,7 +29,7 @@ pub struct Args {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Run a scenario and judge what it showed
-    Run(RunArgs),
+    Run(run::Args),
     /// Say whether a file makes sense, and what it would do
     Check {
         /// The scenario
@@ -46,43 +39,8 @@ pub enum Command {
     Schema,
     /// Put the reports of two runs side by side
     Compare(compare::Args),
-}
-
-/// How a scenario is run.
-#[derive(Clone, Debug, ClapArgs)]
-#[command(after_help = "Examples:
-  coffee-rt scenario run scenarios/kill-actors.toml
-  coffee-rt scenario run scenarios/spike.toml --version v3 --shorten 2 --json
-  coffee-rt scenario run scenarios/spike.toml --url http://127.0.0.1:8005     a node that runs already, and takes no other orders
-
-Nodes and services are started in a folder of the run's own, and ended with it, after Ctrl-C too.
-
-Exit codes: 0 passed, 1 a threshold was missed, 2 the file makes no sense, 3 a promise was broken, 4 the environment failed
-or the run was interrupted, 5 vacuous: a load had no order acknowledged, viewers saw nothing, or a fault did not hit.")]
-pub struct RunArgs {
-    /// The scenario
-    pub file: PathBuf,
-    /// A node that is there, in place of one of its own; its store is read with the settings of the environment
-    #[arg(long, value_name = "URL")]
-    pub url: Option<Url>,
-    /// Bearer token, where that node asks for one
-    #[arg(long, env = "COFFEE_RT_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// Repeats the customers of an earlier run [default: a new one, which the report names]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Runs this version, with the services that it needs, in place of those that the file names
-    #[arg(long, value_name = "VERSION")]
-    pub version: Option<Version>,
-    /// Divides the times at which things begin, and how long loads last; not how long a fault lasts
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub shorten: u32,
-    /// Where the report and what the node writes is put; must be new or empty [default: scenario-runs/NAME-SEED]
-    #[arg(long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
-    /// Print the report as JSON
-    #[arg(long)]
-    pub json: bool,
+    /// Run all experiments, and write SCALE.md
+    Scale(scale::Args),
 }
 
 /// Runs the command.
@@ -106,64 +64,10 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
             print(&[schema])?;
             Ok(Exit::Well)
         }
-        Command::Run(args) => run_scenario(args).await,
+        Command::Run(args) => run::run(args).await,
         Command::Compare(args) => compare::run(&args),
+        Command::Scale(args) => scale::run(args).await,
     }
-}
-
-async fn run_scenario(args: RunArgs) -> Result<Exit, Failure> {
-    raise_file_limit();
-    let scenario = read(&args.file, args.version)?.shortened(args.shorten);
-    let name = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let name = name.unwrap_or_default();
-    let seed = args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
-    let folder = args.out.clone().unwrap_or_else(|| match args.version {
-        Some(version) => format!("scenario-runs/{name}-{version}-{seed}").into(),
-        None => format!("scenario-runs/{name}-{seed}").into(),
-    });
-    let folder = new_folder(&folder)?;
-    let (file, shorten) = (args.file.display(), args.shorten);
-    let url = args.url.as_ref().map(|url| format!(" --url {url}")).unwrap_or_default();
-    let version = args
-        .version
-        .map(|version| format!(" --version {version}"))
-        .unwrap_or_default();
-    let repeat_with =
-        format!("coffee-rt scenario run '{file}' --out NEW_FOLDER --seed {seed} --shorten {shorten}{version}{url}");
-    let environment = Environment {
-        url: args.url.clone(),
-        token: args.token.clone(),
-        program: std::env::current_exe()?,
-        file: args.file.clone(),
-        folder: folder.clone(),
-        seed,
-        repeat_with,
-    };
-    let length = scenario.length();
-    let run = Run::new(&name, scenario, environment);
-    let outcome = watched(run, length).await;
-    let outcome = outcome.map_err(|error| Failure::new(Exit::Environment, format!("{name}: {error}")))?;
-    let page = report::write(&outcome, &folder)?;
-    let told = if args.json {
-        print(&[serde_json::to_string_pretty(&outcome).map_err(std::io::Error::from)?])
-    } else {
-        print(&summary::lines(&outcome)).and_then(|()| print(&[format!("report: {}", page.display())]))
-    };
-    if outcome.verdict != Verdict::Passed {
-        eprintln!("coffee-rt: repeat with: {}", outcome.repeat_with);
-    }
-    match told {
-        // Who reads no further still wants to know how it ended.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        told => told?,
-    }
-    Ok(match outcome.verdict {
-        Verdict::Passed => Exit::Well,
-        Verdict::ThresholdMissed => Exit::No,
-        Verdict::Vacuous => Exit::Vacuous,
-        Verdict::EnvironmentFailed => Exit::Environment,
-        Verdict::PromiseBroken => Exit::BrokenPromise,
-    })
 }
 
 fn read(file: &Path, version: Option<Version>) -> Result<Scenario, Failure> {
@@ -180,6 +84,12 @@ fn read(file: &Path, version: Option<Version>) -> Result<Scenario, Failure> {
     Scenario::parse(&text, version).map_err(|error| complain(error.to_string()))
 }
 
+/// A scenario's name is its file's.
+fn name_of(file: &Path) -> String {
+    let stem = file.file_stem();
+    stem.map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// What an earlier run left would be taken for this one's.
 fn new_folder(folder: &Path) -> Result<PathBuf, Failure> {
     let complain = |reason: String| Failure::new(Exit::Usage, format!("{}: {reason}", folder.display()));
@@ -191,42 +101,4 @@ fn new_folder(folder: &Path) -> Result<PathBuf, Failure> {
         ));
     }
     Ok(folder.canonicalize()?)
-}
-
-/// Runs with a bar on the error output, to the end or to Ctrl-C.
-async fn watched(run: Run, length: Duration) -> Result<Outcome, String> {
-    let (stop, progress) = (CancellationToken::new(), run.progress());
-    let bar = ProgressBar::new(u64::try_from(length.as_millis()).unwrap_or(u64::MAX));
-    // A template that indicatif cannot read leaves its default style.
-    let bar = ProgressStyle::with_template("{bar:12} {elapsed}  {wide_msg}")
-        .map_or(bar.clone(), |style| bar.with_style(style));
-    let heard = |kind| signal(kind).map_err(|error| error.to_string());
-    let mut interrupt = heard(SignalKind::interrupt())?;
-    let mut terminate = heard(SignalKind::terminate())?;
-    // The terminal is gone.
-    let mut hangup = heard(SignalKind::hangup())?;
-    let mut running = std::pin::pin!(run.run(&stop));
-    let mut tick = tokio::time::interval(Duration::from_millis(PROGRESS_MILLIS));
-    let outcome = loop {
-        tokio::select! {
-            outcome = &mut running => break outcome,
-            _ = interrupt.recv() => stop.cancel(),
-            _ = terminate.recv() => stop.cancel(),
-            _ = hangup.recv() => stop.cancel(),
-            _ = tick.tick() => show(&bar, &progress()),
-        }
-    };
-    bar.finish_and_clear();
-    outcome
-}
-
-fn show(bar: &ProgressBar, loads: &[Progress]) {
-    let sum = |part: fn(&Progress) -> u64| loads.iter().map(part).sum::<u64>();
-    let (acked, refused) = (sum(|load| load.counts.acknowledged), sum(|load| load.counts.refused));
-    let (open, broken) = (sum(|load| load.counts.unknown), sum(|load| load.broken_promises));
-    let p99 = loads.iter().map(|load| load.latency.p99_ms).fold(0.0, f64::max);
-    bar.set_position(u64::try_from(bar.elapsed().as_millis()).unwrap_or(u64::MAX));
-    bar.set_message(format!(
-        "{acked} acked  p99 {p99:.1} ms  {refused} refused  {open} open  {broken} broken"
-    ));
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use console::Term;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Draws blocks of lines over each other.
 pub(super) struct Screen {
@@ -44,6 +45,16 @@ impl Screen {
     pub(super) fn keep(&mut self) {
         self.drawn = 0;
     }
+}
+
+/// How often a progress bar is redrawn.
+pub(super) const PROGRESS_MILLIS: u64 = 250;
+
+/// A bar on the error output, where that is a terminal.
+pub(super) fn progress_bar(length: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    // A template that indicatif cannot read leaves its default style.
+    ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
 }
 
 /// Writes lines to the standard output at once.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use coffee_rt_actors::domain::{Item, Menu};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
-use super::screen::print;
+use super::screen::{PROGRESS_MILLIS, print, progress_bar};
 use super::summary::{judge, report_lines};
 use super::{Exit, Failure, NodeArgs};
 use crate::config::Version;
@@ -19,8 +19,6 @@ use crate::scenario::parse_span;
 
 /// Length of a run that was given neither a duration nor a count.
 const DEFAULT_DURATION_SECONDS: u64 = 30;
-/// How often the progress is shown.
-const PROGRESS_MILLIS: u64 = 250;
 
 /// Place orders like a town full of customers, and check every answer
 #[derive(Clone, Debug, ClapArgs)]
@@ -214,9 +212,7 @@ fn bar(args: &Args) -> ProgressBar {
         let duration = args.duration.unwrap_or(Duration::from_secs(DEFAULT_DURATION_SECONDS));
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
     });
-    let bar = ProgressBar::new(length);
-    // A template that indicatif cannot read leaves its default style.
-    ProgressStyle::with_template(template).map_or(bar.clone(), |style| bar.with_style(style))
+    progress_bar(length, template)
 }
 
 fn show(bar: &ProgressBar, by_count: bool, running: &Running, last: Progress) -> Progress {

@@ -80,7 +80,7 @@ impl Pace {
     }
 
     /// Orders each second on average; none where the node's answers decide.
-    pub(super) fn mean_rate(self) -> Option<f64> {
+    pub(crate) fn mean_rate(self) -> Option<f64> {
         self.rate_at(0.5).map(|(rate, _)| rate)
     }
 }

@@ -23,18 +23,19 @@ impl Database<'_> {
         conn.close().await.map_err(told)
     }
 
-    /// So many connections are taken for a while, or as many as the server has left.
-    pub(super) async fn hold_connections(&self, count: u32, lasts: Duration) -> Result<(), String> {
+    /// So many connections are taken for a while, or as many as the server has left. Says how many those were.
+    pub(super) async fn hold_connections(&self, count: u32, lasts: Duration) -> Result<String, String> {
         let tried = join_all((0..count).map(|_| self.connect())).await;
         let (held, refused): (Vec<_>, Vec<_>) = tried.into_iter().partition(Result::is_ok);
         if let (true, Some(Err(error))) = (held.is_empty(), refused.into_iter().next()) {
             return Err(error);
         }
+        let got = held.len();
         tokio::time::sleep(lasts).await;
         for conn in held.into_iter().flatten() {
             conn.close().await.map_err(|error| error.to_string())?;
         }
-        Ok(())
+        Ok(format!("{got} were to be had"))
     }
 
     async fn connect(&self) -> Result<PgConnection, String> {

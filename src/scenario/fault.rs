@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::disk::Owner;
 use super::links::Trouble;
 use super::services::{Service, ServiceMode};
 use super::world::{World, node_name};
 use crate::client::NodeClient;
 
+/// In an actor's path, stands for any characters.
+const ANY: char = '*';
 /// How long a fault lasts unless told.
 pub(super) const FAULT_LASTS: Duration = Duration::from_secs(1);
 
@@ -32,13 +36,13 @@ pub(super) enum Target {
     Link { service: Service, trouble: Trouble },
     Table(String),
     Connections(u32),
+    Disk(Owner),
 }
 
 /// What is done to an actor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ActorMode {
-    #[default]
     Kill,
     Panic,
     Stall,
@@ -51,6 +55,17 @@ pub(super) enum NodeMode {
     Kill,
     /// SIGSTOP, and SIGCONT after a while.
     Pause,
+}
+
+/// What there is, as the node tells it.
+#[derive(Deserialize)]
+struct Tree {
+    actors: Vec<Actor>,
+}
+
+#[derive(Deserialize)]
+struct Actor {
+    path: String,
 }
 
 impl Fault {
@@ -72,17 +87,21 @@ impl Fault {
             }
             Target::Table(table) => format!("lock {table}"),
             Target::Connections(count) => format!("hold {count} connections to postgres"),
+            Target::Disk(owner) => format!("fill the disk of {}", owner.name()),
         }
     }
 
-    /// Injects it, and waits until what it does is over.
+    /// Injects it, and waits until what it does is over. Says whom it hit, where that was open before.
     ///
     /// # Errors
     /// Says why it did not hit.
-    pub(super) async fn inject(&self, world: &World) -> Result<(), String> {
+    pub(super) async fn inject(&self, world: &World) -> Result<String, String> {
         let lasts = self.lasts.unwrap_or(FAULT_LASTS);
-        match &self.target {
-            Target::Actor { node, path, mode } => strike(world.host(*node).client(), path, *mode, self.lasts).await,
+        let hit = match &self.target {
+            Target::Actor { node, path, mode } => {
+                return strike(world.host(*node).client(), path, *mode, self.lasts).await;
+            }
+            Target::Connections(count) => return world.database()?.hold_connections(*count, lasts).await,
             Target::Node { node, mode } => match mode {
                 NodeMode::Kill => world.host(*node).kill_and_start_after(lasts).await,
                 NodeMode::Pause => world.host(*node).pause_for(lasts).await,
@@ -90,16 +109,68 @@ impl Fault {
             Target::Service { service, mode } => world.services()?.disturb(*service, *mode, lasts).await,
             Target::Link { service, trouble } => world.links.disturb(*service, *trouble, lasts).await,
             Target::Table(table) => world.database()?.lock(table, lasts).await,
-            Target::Connections(count) => world.database()?.hold_connections(*count, lasts).await,
-        }
+            Target::Disk(owner) => match owner.service() {
+                Some(service) => world.services()?.fill_disk(service, lasts).await,
+                None => world.disk()?.fill(lasts).await,
+            },
+        };
+        hit.map(|()| String::new())
     }
 }
 
-async fn strike(client: &NodeClient, path: &str, mode: ActorMode, lasts: Option<Duration>) -> Result<(), String> {
+/// Every actor that the path means by now.
+async fn strike(client: &NodeClient, path: &str, mode: ActorMode, lasts: Option<Duration>) -> Result<String, String> {
     let mut fault = json!({ "mode": mode });
     if let Some(lasts) = lasts {
         fault["millis"] = json!(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
     }
-    let hit = client.post(&format!("/api/actors/{path}/kill"), &fault).await;
+    if !path.contains(ANY) {
+        return hit(client, path, &fault).await.map(|()| String::new());
+    }
+    let tree = client.get::<Tree>("/api/actors").await;
+    let tree = tree.map_err(|error| error.to_string())?;
+    let paths: Vec<_> = tree.actors.into_iter().map(|actor| actor.path).collect();
+    let meant: Vec<_> = paths.into_iter().filter(|known| matches(path, known)).collect();
+    if meant.is_empty() {
+        return Err(format!("no actor is meant by {path}"));
+    }
+    try_join_all(meant.iter().map(|path| hit(client, path, &fault))).await?;
+    Ok(meant.join(", "))
+}
+
+async fn hit(client: &NodeClient, path: &str, fault: &Value) -> Result<(), String> {
+    let hit = client.post(&format!("/api/actors/{path}/kill"), fault).await;
     hit.map_err(|error| error.to_string())
+}
+
+/// Whether a path is one that a pattern means: each star stands for any characters, slashes too.
+fn matches(pattern: &str, path: &str) -> bool {
+    match pattern.split_once(ANY) {
+        None => pattern == path,
+        Some((before, after)) => path.strip_prefix(before).is_some_and(|rest| {
+            let ends = rest.char_indices().map(|(place, _)| place).chain([rest.len()]);
+            ends.into_iter().any(|place| matches(after, &rest[place..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (pattern, path, meant) in [
+            ("v1/batcher-0", "v1/batcher-0", true),
+            ("v1/batcher-0", "v1/batcher-01", false),
+            ("*/batcher*", "v1/batcher-0", true),
+            ("*/batcher*", "v3/partitions/partition-2/batcher", true),
+            ("*/batcher*", "v1", false),
+            ("v3/*", "v3/ingest", true),
+            ("v3/*/reader", "v3/partitions/partition-0/reader", true),
+            ("v3/*/reader", "v3/reader", false),
+        ] {
+            assert_eq!(matches(pattern, path), meant, "{pattern} {path}");
+        }
+    }
 }

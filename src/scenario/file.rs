@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
 use std::time::Duration;
 
+use coffee_rt_actors::domain::Menu;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
 
 use super::breakpoint::Goal;
+use super::experiment::{Chart, Experiment};
 use super::expression::Expression;
 use super::fault::Fault;
 use super::services::Service;
@@ -18,14 +19,21 @@ use super::threshold::{Kind, Threshold};
 use super::viewers::Viewer;
 use super::world::node_name;
 use crate::config::{Version, Versions};
-use crate::load::Options;
+use crate::load::{MAX_ORDERS, Options};
 
+mod error;
 mod fault;
 mod load;
+mod setup;
 mod viewer;
 
+pub use error::FileError;
+pub use setup::MAX_STORED_ORDERS;
+
+use error::each;
 use fault::RawFault;
 use load::RawLoad;
+use setup::RawSetup;
 use viewer::{RawReader, RawSubscriber};
 
 /// The most loads, and the most groups of viewers, of one scenario.
@@ -37,29 +45,25 @@ pub const MAX_NODES: usize = 8;
 /// The most commands that a scenario runs at its end.
 pub const MAX_ROLLBACKS: usize = 16;
 
-/// Settings that say where a node is, what it runs on and what it sells.
-const OWN_SETTINGS: [&str; 8] = [
-    "COFFEE_RT_VERSIONS",
-    "COFFEE_RT_LISTEN",
-    "COFFEE_RT_DATABASE_URL",
-    "COFFEE_RT_SQLITE_PATH",
-    "COFFEE_RT_REDIS_URL",
-    "COFFEE_RT_KAFKA_BOOTSTRAP_SERVERS",
-    "COFFEE_RT_ADMIN_TOKEN",
-    "COFFEE_RT_MENU",
-];
-
 /// A scenario that makes sense.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// What it shows, for people.
     pub about: String,
+    /// What it is to find out, and on which versions.
+    pub experiment: Option<(Experiment, Vec<Version>)>,
     /// Versions that the nodes run.
     pub versions: Vec<Version>,
     /// Services that are started for it; a node without PostgreSQL has an embedded database.
     pub services: Vec<Service>,
     /// How many nodes are started.
     pub nodes: usize,
+    /// Orders that are there before.
+    pub stored_orders: u64,
+    /// How large the disks of embedded database and services are, where they are of their own.
+    pub(super) disk_mb: Option<u32>,
+    /// What is sold.
+    pub(super) menu: Menu,
     /// Settings of the nodes, as their environment has them.
     pub(super) settings: BTreeMap<String, String>,
     /// Who orders what and when.
@@ -91,14 +95,17 @@ pub struct Load {
     pub(super) options: Options,
     /// Where the highest sustained rate is looked for.
     pub(super) goal: Option<Goal>,
+    /// Whose breakpoint decides on the rate.
+    pub(super) follows: Option<Follows>,
 }
 
-/// What is wrong with a scenario's file, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}{reason}")]
-pub struct FileError {
-    place: String,
-    reason: String,
+/// A load that begins when another one's breakpoint is found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Follows {
+    /// The other one's place.
+    pub(super) load: usize,
+    /// Of the rate that was found.
+    pub(super) share: f64,
 }
 
 /// Load, faults and checks.
@@ -108,6 +115,8 @@ pub struct FileError {
 struct RawScenario {
     /// What it shows, for people.
     about: String,
+    /// What it is to find out, for SCALE.md.
+    experiment: Option<RawExperiment>,
     /// What it runs on.
     #[serde(default)]
     setup: RawSetup,
@@ -140,29 +149,28 @@ struct RawScenario {
     rollback: Vec<Vec<String>>,
 }
 
-/// What a scenario runs on.
+/// What a scenario is to find out.
 #[derive(Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct RawSetup {
-    /// Architecture versions that the nodes run.
+#[serde(deny_unknown_fields)]
+struct RawExperiment {
+    /// What is expected, in a sentence or two, and why.
+    hypothesis: String,
+    /// The plot that shows it.
+    #[serde(default)]
+    plot: Chart,
+    /// Versions on which it is run for SCALE.md: the first of setup.versions unless told.
+    #[serde(default)]
     #[schemars(with = "Vec<String>")]
-    versions: Versions,
-    /// Services that are started for the run; without postgres, a node has an embedded database.
-    services: Vec<Service>,
-    /// Nodes that are started for the run.
-    nodes: usize,
-    /// Settings of the nodes: COFFEE_RT_*.
-    settings: BTreeMap<String, String>,
+    versions: Option<Versions>,
 }
 
-impl Default for RawSetup {
-    fn default() -> Self {
-        Self {
-            versions: Versions(vec![Version::V1]),
-            services: Vec::new(),
-            nodes: 1,
-            settings: BTreeMap::new(),
-        }
+impl RawExperiment {
+    fn checked(self, versions: &[Version]) -> (Experiment, Vec<Version>) {
+        let Self { hypothesis, plot, .. } = self;
+        let on = self
+            .versions
+            .map_or_else(|| versions[..1].to_vec(), |versions| versions.0);
+        (Experiment { hypothesis, plot }, on)
     }
 }
 
@@ -195,55 +203,32 @@ fn node_index(number: usize, nodes: usize) -> Result<usize, String> {
     index.ok_or_else(|| format!("there is no node {number}: setup.nodes says how many there are ({nodes})"))
 }
 
-/// The services without which a version does not run.
-const fn needed(version: Version) -> &'static [Service] {
-    match version {
-        Version::V1 => &[],
-        Version::V2 => &[Service::Redis, Service::Postgres],
-        Version::V3 => &[Service::Kafka, Service::Postgres],
+/// Each time of each fault, in their order. None comes when the last load is over.
+fn all_faults(
+    text: &str,
+    raw: Vec<Spanned<RawFault>>,
+    setup: &RawSetup,
+    over: Duration,
+) -> Result<Vec<Fault>, FileError> {
+    let mut so_many = 0;
+    let faults = each(text, raw, |fault| {
+        let faults = fault.checked(setup)?;
+        so_many += faults.len();
+        let too_many = || format!("more than {MAX_FAULTS} faults are too many for one scenario");
+        if so_many > MAX_FAULTS {
+            Err(too_many())
+        } else {
+            Ok(faults)
+        }
+    })?;
+    let mut faults: Vec<Fault> = faults.into_iter().flatten().collect();
+    faults.sort_by_key(|fault| fault.at);
+    if let Some(late) = faults.last().filter(|fault| fault.at >= over) {
+        let at = late.at;
+        let reason = format!("a fault at {at:?} proves nothing: the last load is over after {over:?}");
+        return Err(FileError::new(text, None, &reason));
     }
-}
-
-impl RawSetup {
-    fn check(&self) -> Result<(), String> {
-        let own = |name: &&String| OWN_SETTINGS.iter().any(|own| name.starts_with(own));
-        if let Some(name) = self.settings.keys().find(own) {
-            return Err(format!("setup.settings has {name:?}, which the scenario sets itself"));
-        }
-        if let Some(name) = self.settings.keys().find(|name| !name.starts_with("COFFEE_RT_")) {
-            return Err(format!(
-                "setup.settings has {name:?}: settings of a node begin with COFFEE_RT_"
-            ));
-        }
-        if !(1..=MAX_NODES).contains(&self.nodes) {
-            return Err(format!(
-                "setup.nodes must be between 1 and {MAX_NODES}, not {}",
-                self.nodes
-            ));
-        }
-        let has = |service| self.services.contains(&service);
-        if self.nodes > 1 && !has(Service::Postgres) {
-            return Err("several nodes need postgres: add it to setup.services".to_owned());
-        }
-        for version in &self.versions.0 {
-            let needed = needed(*version);
-            if !needed.iter().all(|service| has(*service)) {
-                let names: Vec<_> = needed.iter().map(|service| service.name()).collect();
-                let names = names.join(" and ");
-                return Err(format!("{version} needs {names}: add them to setup.services"));
-            }
-        }
-        Ok(())
-    }
-
-    fn run_only(&mut self, version: Version) {
-        self.versions = Versions(vec![version]);
-        for service in needed(version) {
-            if !self.services.contains(service) {
-                self.services.push(*service);
-            }
-        }
-    }
+    Ok(faults)
 }
 
 impl Scenario {
@@ -283,36 +268,22 @@ impl Scenario {
         let processes = processes.chain(setup.services.iter().map(|service| service.name().to_owned()));
         names.0.extend(processes.map(|name| (name, Kind::Process)));
         let (versions, nodes) = (&setup.versions.0, setup.nodes);
-        let loads = each(text, raw.load, |load| load.checked(versions, nodes, &mut names))?;
+        let menu = setup.menu();
+        let mut loads: Vec<Load> = Vec::new();
+        for load in raw.load {
+            let place = load.span();
+            let load = load.into_inner().checked(versions, nodes, &menu, &loads, &mut names);
+            loads.push(load.map_err(|reason| FileError::new(text, Some(place), &reason))?);
+        }
+        all_orders(&loads).map_err(complain)?;
         let mut viewers = each(text, raw.subscriber, |subscriber| subscriber.checked(nodes, &mut names))?;
         viewers.extend(each(text, raw.reader, |reader| reader.checked(nodes, &mut names))?);
-        let mut so_many = 0;
-        let faults = each(text, raw.fault, |fault| {
-            let faults = fault.checked(&setup)?;
-            so_many += faults.len();
-            let too_many = || format!("more than {MAX_FAULTS} faults are too many for one scenario");
-            if so_many > MAX_FAULTS {
-                Err(too_many())
-            } else {
-                Ok(faults)
-            }
-        })?;
-        let mut faults: Vec<Fault> = faults.into_iter().flatten().collect();
-        faults.sort_by_key(|fault| fault.at);
-        let over = loads
-            .iter()
-            .map(|load| load.start + load.duration)
-            .max()
-            .unwrap_or_default();
-        if let Some(late) = faults.last().filter(|fault| fault.at >= over) {
-            let at = late.at;
-            return Err(complain(format!(
-                "a fault at {at:?} proves nothing: the last load is over after {over:?}"
-            )));
-        }
+        let over = loads.iter().map(|load| load.start + load.duration).max();
+        let faults = all_faults(text, raw.fault, &setup, over.unwrap_or_default())?;
         let kind = |name: &str| names.0.get(name).copied();
         Ok(Self {
             about: raw.about,
+            experiment: raw.experiment.map(|raw| raw.checked(versions)),
             loads,
             viewers,
             faults,
@@ -322,6 +293,9 @@ impl Scenario {
             versions: setup.versions.0,
             services: setup.services,
             nodes: setup.nodes,
+            stored_orders: setup.stored_orders,
+            disk_mb: setup.disk_mb,
+            menu,
             settings: setup.settings,
         })
     }
@@ -346,6 +320,7 @@ impl Scenario {
     #[must_use]
     pub fn shortened(mut self, times: u32) -> Self {
         let times = times.max(1);
+        self.stored_orders /= u64::from(times);
         for load in &mut self.loads {
             load.start /= times;
             load.duration /= times;
@@ -360,34 +335,43 @@ impl Scenario {
         }
         self
     }
-}
 
-/// Checks each of several, and says where the first is that makes no sense.
-fn each<R, T>(
-    text: &str,
-    raw: Vec<Spanned<R>>,
-    mut check: impl FnMut(R) -> Result<T, String>,
-) -> Result<Vec<T>, FileError> {
-    let checked = raw.into_iter().map(|raw| {
-        let span = raw.span();
-        check(raw.into_inner()).map_err(|reason| FileError::new(text, Some(span), &reason))
-    });
-    checked.collect()
-}
-
-impl FileError {
-    fn new(text: &str, span: Option<Range<usize>>, reason: &str) -> Self {
-        let place = span.map(|span| {
-            let before = text.get(..span.start).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            format!("line {line}, column {column}: ")
-        });
-        Self {
-            place: place.unwrap_or_default(),
-            reason: reason.to_owned(),
+    /// The same scenario with each time multiplied: a soak for hours in place of minutes.
+    ///
+    /// # Errors
+    /// Where that is more than can be remembered.
+    pub fn lengthened(mut self, times: u32) -> Result<Self, String> {
+        let times = times.max(1);
+        for load in &mut self.loads {
+            load.start *= times;
+            load.duration *= times;
+            load.options.duration = Some(load.duration);
         }
+        for viewer in &mut self.viewers {
+            viewer.start *= times;
+            viewer.duration = viewer.duration.map(|duration| duration * times);
+        }
+        for fault in &mut self.faults {
+            fault.at *= times;
+        }
+        all_orders(&self.loads)?;
+        Ok(self)
     }
+}
+
+/// The orders of all loads, as far as rates say how many there are, must fit the memory.
+fn all_orders(loads: &[Load]) -> Result<(), String> {
+    let orders = loads.iter().filter_map(|load| {
+        let rate = load.options.pace.mean_rate()?;
+        Some(rate * load.duration.as_secs_f64())
+    });
+    let orders: f64 = orders.sum();
+    if orders > MAX_ORDERS as f64 {
+        return Err(format!(
+            "{orders:.0} orders of all loads are more than are remembered ({MAX_ORDERS}): shorten them or lower their rates"
+        ));
+    }
+    Ok(())
 }
 
 impl fmt::Display for Load {
@@ -397,119 +381,4 @@ impl fmt::Display for Load {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::load::Pace;
-
-    const SOUND: &str = r#"
-about = "shows it"
-thresholds = ["customers.p99_ms < 100"]
-[[load]]
-name = "customers"
-duration = "10s"
-rate = 50
-to_rate = 500
-[[fault]]
-at = "4s"
-actor = "v1/batcher-0"
-times = 3
-every = "1s"
-[[fault]]
-at = "2s"
-node = 1
-lasts = "1s"
-"#;
-
-    #[test]
-    fn a_file_becomes_loads_and_faults_by_their_times() {
-        let scenario = Scenario::parse(SOUND, None).unwrap();
-        let times: Vec<_> = scenario.faults.iter().map(|fault| fault.at.as_secs()).collect();
-        assert_eq!(times, [2, 4, 5, 6]);
-        assert_eq!(scenario.length(), Duration::from_secs(10));
-        assert_eq!(scenario.versions, [Version::V1]);
-        assert!(matches!(scenario.loads[0].options.pace, Pace::Ramp { .. }));
-        let other = Scenario::parse(
-            &SOUND.replace("[[load]]", "[setup]\nversions = [\"v1\", \"v3\"]\n[[load]]"),
-            Some(Version::V2),
-        );
-        let other = other.unwrap();
-        assert_eq!(other.versions, [Version::V2]);
-        assert_eq!(other.services, [Service::Redis, Service::Postgres]);
-        assert_eq!(other.loads[0].options.version, Version::V2);
-        let shorter = scenario.shortened(5);
-        assert_eq!(shorter.length(), Duration::from_secs(2));
-        assert_eq!(shorter.faults[1].at, Duration::from_millis(800));
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_refused_with_its_place() {
-        for (from, to, place, why) in [
-            ("rate = 50", "rat = 50", "line 7, column 1", "unknown field `rat`"),
-            ("rate = 50", "rate = -1", "line 4, column 1", "rate must be above 0"),
-            ("rate = 50\nto", "to", "line 4, column 1", "add rate"),
-            (
-                "customers.p99",
-                "people.p99",
-                "line 3, column 15",
-                "no load, subscriber",
-            ),
-            ("p99_ms < 100", "p98_ms < 100", "line 3, column 15", "choose from"),
-            ("\"4s\"", "\"soon\"", "line 10, column 6", "no length of time"),
-            ("times = 3", "times = 0", "line 9, column 1", "above zero"),
-            ("times = 3", "times = 2000", "line 9, column 1", "too many"),
-            ("every = \"1s\"", "", "line 9, column 1", "needs every"),
-            ("actor = \"v1/batcher-0\"", "", "line 9, column 1", "give one of actor"),
-            ("node = 1", "node = 2", "line 14, column 1", "nodes"),
-            (
-                "duration = \"10s\"",
-                "duration = \"10s\"\nversion = \"v2\"",
-                "line 4, column 1",
-                "setup.versions",
-            ),
-        ] {
-            let error = Scenario::parse(&SOUND.replacen(from, to, 1), None)
-                .unwrap_err()
-                .to_string();
-            assert!(error.starts_with(place) && error.contains(why), "{to}: {error}");
-        }
-        for (setup, why) in [
-            ("versions = [\"v2\"]", "v2 needs redis and postgres"),
-            ("services = [\"mysql\"]", "unknown variant"),
-            ("nodes = 2", "several nodes need postgres"),
-            ("nodes = 9", "between 1 and"),
-            ("settings = { PATH = \"/\" }", "begin with COFFEE_RT_"),
-            ("settings = { COFFEE_RT_SQLITE_PATH = \"/x\" }", "sets itself"),
-        ] {
-            let error = Scenario::parse(&format!("{SOUND}[setup]\n{setup}"), None)
-                .unwrap_err()
-                .to_string();
-            assert!(error.contains(why), "{setup}: {error}");
-        }
-        for (fault, why) in [
-            ("service = \"redis\"", "add \"redis\" to setup.services"),
-            (
-                "service = \"postgres\"\nmode = \"panic\"",
-                "panic cannot be done to a service",
-            ),
-            ("link = \"postgres\"", "give one of latency"),
-            (
-                "link = \"postgres\"\ncut = true\nlatency = \"1s\"",
-                "give one of latency",
-            ),
-            ("lock_table = \"orders; DROP\"", "is no table"),
-            ("lock_table = \"orders\"\ncut = true", "are for a link"),
-            ("hold_connections = 0", "between 1 and"),
-            (
-                "actor = \"v1/ingest\"\nmode = \"stop\"",
-                "stop cannot be done to an actor",
-            ),
-            ("actor = \"v1/ingest\"\nlasts = \"1s\"", "stalls"),
-        ] {
-            let setup = "[setup]\nservices = [\"postgres\"]";
-            let text = format!("{SOUND}{setup}\n[[fault]]\nat = \"1s\"\n{fault}");
-            let error = Scenario::parse(&text, None).unwrap_err().to_string();
-            assert!(error.contains(why), "{fault}: {error}");
-        }
-        assert!(Scenario::parse("about = \"x\"\nload = []", None).is_err());
-    }
-}
+mod tests;

@@ -1,30 +1,33 @@
 //! Millions of orders with their rollups, written by the engine itself.
 
+use std::path::Path;
+
+use coffee_rt_actors::domain::Instant;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
-
-use crate::database::Database;
-use coffee_rt_actors::domain::Instant;
 
 /// The orders are spread evenly over so many days before now.
 const DAYS: i64 = 30;
 
-/// Fills a database with that many orders of one shard, so that a recount finds no difference.
-pub async fn fill(database: &Database, orders: u64) -> anyhow::Result<()> {
-    database.command(&["migrate"]).await?;
-    let count = i64::try_from(orders)?;
+/// Fills a new PostgreSQL, or an SQLite file where there is none, with that many orders of one shard, so that a recount finds
+/// no difference. The schema must be there.
+///
+/// # Errors
+/// Where it cannot be written.
+pub async fn fill(database_url: Option<&str>, sqlite_path: &Path, orders: u64) -> Result<(), sqlx::Error> {
+    let count = i64::try_from(orders).unwrap_or(i64::MAX);
     let gap_us = DAYS * 86_400_000_000 / count.max(1);
     let first_us = Instant::now().0 - gap_us * count;
-    match database.url() {
+    match database_url {
         Some(url) => {
-            let mut conn = PgConnection::connect(&url).await?;
+            let mut conn = PgConnection::connect(url).await?;
             let sql = AssertSqlSafe(postgres(count, first_us, gap_us));
             sqlx::raw_sql(sql).execute(&mut conn).await?;
             conn.close().await?;
         }
         None => {
             let options = SqliteConnectOptions::new()
-                .filename(database.file())
+                .filename(sqlite_path)
                 .journal_mode(SqliteJournalMode::Wal)
                 .create_if_missing(true);
             let mut conn = options.connect().await?;

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
-use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::readiness::Readiness;
 use crate::client::NodeClient;
 
 /// How long a node may take until it is ready.
@@ -138,6 +138,16 @@ impl Host {
         }
     }
 
+    /// How it ended by itself, if it did. Nothing is said of one that is being killed or paused.
+    pub(super) fn ended(&self) -> Option<String> {
+        let own = self.own.as_ref()?;
+        let status = own.child.try_lock().ok()?.try_wait().ok()??;
+        Some(format!(
+            "the node ended by itself with {status}: see {}",
+            own.recipe.log_file().display()
+        ))
+    }
+
     fn own(&self) -> Result<&OwnNode, String> {
         self.own
             .as_ref()
@@ -147,10 +157,10 @@ impl Host {
     async fn until_ready(&self) -> Result<(), String> {
         let deadline = Instant::now() + READY_LIMIT;
         loop {
-            let error = match self.client.get::<Value>("/readyz").await {
-                // What goes through a log is accepted without a store, but nothing can be judged then.
-                Ok(ready) if ready["components"]["store"]["state"] == "up" => return Ok(()),
-                Ok(ready) => ready["components"]["store"].to_string(),
+            let error = match Readiness::of(&self.client).await {
+                // Without its store nothing can be judged.
+                Ok(ready) if ready.has_store() => return Ok(()),
+                Ok(ready) => ready.store().to_string(),
                 Err(error) => error.to_string(),
             };
             if let Some(own) = &self.own
@@ -188,36 +198,45 @@ impl Drop for OwnNode {
 }
 
 impl Recipe {
+    /// Runs one of the program's other commands to its end.
+    pub(super) async fn run(&self, arguments: &[&str]) -> Result<(), String> {
+        let complain = |reason: String| format!("coffee-rt {}: {reason}", arguments.join(" "));
+        let mut command = self.command(arguments).map_err(|error| complain(error.to_string()))?;
+        let status = command.status().await.map_err(|error| complain(error.to_string()))?;
+        let told = || complain(format!("{status}: see {}", self.log_file().display()));
+        status.success().then_some(()).ok_or_else(told)
+    }
+
+    fn command(&self, arguments: &[&str]) -> std::io::Result<Command> {
+        let log = File::options().create(true).append(true).open(self.log_file())?;
+        let mut command = Command::new(&self.program);
+        let environment = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for name in environment.filter(|name| SETTINGS.iter().any(|setting| name.starts_with(setting))) {
+            command.env_remove(name);
+        }
+        command
+            .args(arguments)
+            .envs(&self.settings)
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Ctrl-C is meant for the scenario, which ends the node when it is done with it.
+            .process_group(0)
+            .kill_on_drop(true);
+        Ok(command)
+    }
+
     fn log_file(&self) -> PathBuf {
         self.folder.join(&self.log)
     }
 }
 
 fn spawn(recipe: &Recipe, url: &Url) -> Result<Child, String> {
-    let told = |error: std::io::Error| format!("the node cannot be started: {error}");
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(recipe.log_file())
-        .map_err(told)?;
     let (host, port) = (url.host_str().unwrap_or_default(), url.port().unwrap_or_default());
-    let mut command = Command::new(&recipe.program);
-    let environment = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in environment.filter(|name| SETTINGS.iter().any(|setting| name.starts_with(setting))) {
-        command.env_remove(name);
-    }
-    command
-        .args(["serve", "--listen", &format!("{host}:{port}")])
-        .envs(&recipe.settings)
-        .current_dir(&recipe.folder)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(told)?)
-        .stderr(log)
-        // Ctrl-C is meant for the scenario, which ends the node when it is done with it.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(told)
+    let command = recipe.command(&["serve", "--listen", &format!("{host}:{port}")]);
+    let told = |error: std::io::Error| format!("the node cannot be started: {error}");
+    command.and_then(|mut command| command.spawn()).map_err(told)
 }
 
 fn process(child: &Child) -> Result<i32, String> {

@@ -11,7 +11,6 @@ impl Run {
             started,
             elapsed,
             moment,
-            before,
             loads,
             faults,
             stored,
@@ -21,13 +20,15 @@ impl Run {
         } = witnessed;
         let trials = || loads.iter().flat_map(|load| &load.trials);
         let ledgers: Vec<_> = trials().map(|trial| &trial.ledger).collect();
-        let promises = stored.promises(&ledgers, &before);
+        let promises = stored.promises(&ledgers);
         let acknowledged: Vec<_> = trials().flat_map(|trial| &trial.moments).copied().collect();
         let ranks = stored.ranks();
         let viewers: Vec<_> = viewers
             .into_iter()
             .map(|seen| seen.outcome(&acknowledged, &ranks, started, moment))
             .collect();
+        // One that follows a load without a breakpoint had no rate, and that is the other one's finding.
+        let due: Vec<_> = loads.iter().map(|load| !load.trials.is_empty()).collect();
         let loads: Vec<_> = self
             .scenario
             .loads
@@ -35,7 +36,7 @@ impl Run {
             .zip(loads)
             .map(|(load, played)| LoadOutcome {
                 name: load.name.clone(),
-                started_at_seconds: load.start.as_secs_f64(),
+                started_at_seconds: played.started_at_seconds,
                 moments: played.moments,
                 breakpoint: played.breakpoint,
                 report: played.report,
@@ -43,7 +44,7 @@ impl Run {
             .collect();
         let stalled = self.scenario.viewers.iter().filter(|viewer| viewer.look.is_stalled());
         let stalled: Vec<_> = stalled.map(|viewer| &*viewer.name).collect();
-        let evidence = evidence(&loads, &viewers, &stalled, &faults);
+        let evidence = evidence(&loads, &due, &viewers, &stalled, &faults);
         let thresholds = self.scenario.thresholds.iter();
         let mut thresholds: Vec<_> = thresholds
             .map(|threshold| threshold.judge(&loads, &viewers, &processes))
@@ -52,6 +53,11 @@ impl Run {
         Outcome {
             scenario: self.name.clone(),
             about: self.scenario.about.clone(),
+            experiment: self
+                .scenario
+                .experiment
+                .as_ref()
+                .map(|(experiment, _)| experiment.clone()),
             versions: self.scenario.versions.iter().map(Version::to_string).collect(),
             services: self
                 .scenario
@@ -80,9 +86,16 @@ impl Run {
 }
 
 /// What must have happened for the rest to mean anything.
-fn evidence(loads: &[LoadOutcome], viewers: &[ViewerOutcome], stalled: &[&str], faults: &[FaultOutcome]) -> Vec<Check> {
-    let silent = loads.iter().filter(|load| load.report.counts.acknowledged == 0);
-    let silent = silent.map(|load| format!("{}: no order was acknowledged", load.name));
+fn evidence(
+    loads: &[LoadOutcome],
+    due: &[bool],
+    viewers: &[ViewerOutcome],
+    stalled: &[&str],
+    faults: &[FaultOutcome],
+) -> Vec<Check> {
+    let due = loads.iter().zip(due).filter(|(_, due)| **due);
+    let silent = due.filter(|(load, _)| load.report.counts.acknowledged == 0);
+    let silent = silent.map(|(load, _)| format!("{}: no order was acknowledged", load.name));
     let missed = faults.iter().filter_map(|fault| {
         let missed = fault.missed.as_ref()?;
         Some(format!("{} at {:.1} s: {missed}", fault.what, fault.at_seconds))

@@ -1,6 +1,7 @@
 //! Links between nodes and services, through a toxiproxy, to be made slow or cut.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub(super) struct Links {
     proxy: Option<Proxy>,
     /// The service's address by way of its link.
     addresses: BTreeMap<Service, String>,
+    /// How many there have been.
+    troubles: AtomicU64,
 }
 
 impl Links {
@@ -43,6 +46,7 @@ impl Links {
         Self {
             proxy: None,
             addresses: BTreeMap::new(),
+            troubles: AtomicU64::new(0),
         }
     }
 
@@ -85,6 +89,8 @@ impl Links {
         let proxy = self.proxy.as_ref().ok_or("there is no proxy")?;
         let path = format!("/proxies/{}", service.name());
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        // Two of a kind may be there at once.
+        let name = format!("trouble-{}", self.troubles.fetch_add(1, Ordering::Relaxed));
         let toxic = match trouble {
             Trouble::Cut => {
                 proxy.ask(Method::POST, &path, &json!({"enabled": false})).await?;
@@ -95,15 +101,12 @@ impl Links {
                     .map(drop);
             }
             Trouble::Latency { latency, jitter } => {
-                json!({"type": "latency", "attributes": {"latency": millis(latency), "jitter": millis(jitter)}})
+                json!({"name": name, "type": "latency", "attributes": {"latency": millis(latency), "jitter": millis(jitter)}})
             }
-            Trouble::LimitData { bytes } => json!({"type": "limit_data", "attributes": {"bytes": bytes}}),
+            Trouble::LimitData { bytes } => json!({"name": name, "type": "limit_data", "attributes": {"bytes": bytes}}),
         };
-        let made = proxy.ask(Method::POST, &format!("{path}/toxics"), &toxic).await?;
+        proxy.ask(Method::POST, &format!("{path}/toxics"), &toxic).await?;
         tokio::time::sleep(lasts).await;
-        let name = made["name"]
-            .as_str()
-            .ok_or_else(|| format!("a toxic without a name: {made}"))?;
         let path = format!("{path}/toxics/{name}");
         proxy.ask(Method::DELETE, &path, &Value::Null).await.map(drop)
     }

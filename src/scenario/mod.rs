@@ -1,26 +1,36 @@
 //! Scenarios: load, faults and checks in one file, run against a node, and judged.
 //!
 //! ```text
-//! file.toml ──▶ Scenario ──▶ run ──┬─ customers (one load driver each) ─┐
-//!                                  ├─ faults, at their times ───────────┼─▶ node ──▶ store
-//!                                  └─ checks: books, audit, thresholds ─┴─▶ Outcome (reports, exit code)
+//!                         World: nodes, services, links to them
+//! file.toml ──▶ Scenario ──▶ Run ──┬─ loads (one driver each) ───────▶ nodes ──▶ store
+//!                                  ├─ faults, at their times ───────▶ actors, nodes, services, links, tables
+//!                                  ├─ viewers (sockets, readers) ◀── nodes
+//!                                  ├─ processes (time, memory) ◀──── nodes, services
+//!                                  └─ Stored (books, audit, shown) ◀─ store, nodes, when all is at rest
+//!                                         └──▶ judge ──▶ Outcome ──▶ report (JSON, JUnit, HTML), exit code
 //! ```
 //! A run proves something only where orders were acknowledged and every fault was injected: otherwise it is vacuous.
 
 pub mod books;
 mod breakpoint;
 mod database;
+mod disk;
+mod experiment;
 mod expression;
 mod fault;
 mod file;
+mod fill;
 mod host;
 mod judge;
 mod links;
+mod loads;
 mod machine;
 mod outcome;
 mod processes;
+mod readiness;
 pub mod report;
 mod run;
+pub mod scale;
 mod services;
 mod span;
 mod steady;
@@ -30,7 +40,9 @@ mod viewers;
 mod world;
 
 pub use breakpoint::{Breakpoint, Trial};
-pub use file::{FileError, Load, MAX_FAULTS, MAX_LOADS, MAX_NODES, MAX_ROLLBACKS, Scenario};
+pub use experiment::{Chart, Experiment};
+pub use file::{FileError, Load, MAX_FAULTS, MAX_LOADS, MAX_NODES, MAX_ROLLBACKS, MAX_STORED_ORDERS, Scenario};
+pub use fill::fill;
 pub use outcome::{
     Check, FaultOutcome, LoadMoment, LoadOutcome, Machine, Outcome, ProcessMoment, ProcessOutcome, Verdict, ViewMoment,
     ViewerOutcome,

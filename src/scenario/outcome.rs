@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::breakpoint::Breakpoint;
+use super::experiment::Experiment;
 use crate::load::{Quantiles, Report};
 
 /// Findings of one check that are kept word for word.
@@ -22,6 +23,20 @@ pub enum Verdict {
     EnvironmentFailed,
     /// A promise was broken.
     PromiseBroken,
+}
+
+impl Verdict {
+    /// For people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::ThresholdMissed => "a threshold was missed",
+            Self::Vacuous => "vacuous: this proves nothing",
+            Self::EnvironmentFailed => "the environment failed",
+            Self::PromiseBroken => "a promise was broken",
+        }
+    }
 }
 
 /// One thing that was looked at.
@@ -157,7 +172,7 @@ pub struct Machine {
 /// One fault, and whether it hit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultOutcome {
-    /// Such as `kill v1/batcher-0`.
+    /// Such as `kill v1/batcher-0`, and whom it hit where that was open before.
     pub what: String,
     /// When it was injected, from the scenario's start.
     pub at_seconds: f64,
@@ -172,6 +187,9 @@ pub struct Outcome {
     pub scenario: String,
     /// What it shows.
     pub about: String,
+    /// What it was to find out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<Experiment>,
     /// Versions that the nodes ran.
     pub versions: Vec<String>,
     /// Services that were started for it.

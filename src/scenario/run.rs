@@ -1,6 +1,5 @@
 //! Runs a scenario: starts what it needs, plays loads and faults at their times, and waits until everything is stored.
 
-use std::collections::HashSet;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,32 +8,23 @@ use coffee_rt_actors::domain::Instant as UtcInstant;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::process::Command;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::books::Books;
-use super::breakpoint::Breakpoint;
 use super::fault::Fault;
-use super::file::{Load, Scenario};
-use super::outcome::{Check, FaultOutcome, LoadMoment, Outcome, ProcessOutcome};
+use super::file::Scenario;
+use super::loads::{Played, Player};
+use super::outcome::{Check, FaultOutcome, Outcome, ProcessOutcome};
 use super::processes::Watched;
 use super::steady;
-use super::stored::{Counts, Stored};
+use super::stored::{self, Counts, Stored};
 use super::viewers::Seen;
 use super::world::{Environment, World};
-use crate::load::{Driver, Finished, Lap, Options, Progress, Report};
+use crate::load::Progress;
 
-/// How often the progress of a load is noted.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// The shortest moment of a report.
 const MIN_MOMENT: Duration = Duration::from_secs(1);
 /// The most moments of a report: those of a long run are longer.
 const MAX_MOMENTS: u32 = 600;
-/// How long a node may take to store what waits after a trial that it sustained.
-const BACKLOG_PATIENCE: Duration = Duration::from_secs(2);
-/// From one trial to the next.
-const PAUSE_BETWEEN_TRIALS: Duration = Duration::from_secs(1);
 /// How long one command of a rollback may take.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(60);
 
@@ -49,24 +39,12 @@ pub struct Run {
     progress: Arc<Mutex<Vec<Option<Progress>>>>,
 }
 
-/// A load that ended.
-#[derive(Default)]
-pub(super) struct Played {
-    /// One, or as many as it took to find the breakpoint.
-    pub(super) trials: Vec<Finished>,
-    pub(super) moments: Vec<LoadMoment>,
-    pub(super) breakpoint: Option<Breakpoint>,
-    /// Of the only trial, or of the fastest that was sustained; of the last where none was.
-    pub(super) report: Report,
-}
-
 /// Everything that a run showed.
 pub(super) struct Witnessed {
     pub(super) began: UtcInstant,
     pub(super) started: Instant,
     pub(super) elapsed: Duration,
     pub(super) moment: Duration,
-    pub(super) before: HashSet<Uuid>,
     pub(super) loads: Vec<Played>,
     pub(super) faults: Vec<FaultOutcome>,
     pub(super) stored: Stored,
@@ -121,6 +99,7 @@ impl Run {
         };
         let played = tokio::select! {
             played = self.play(&world, stop) => played,
+            ended = world.until_a_node_ends() => Err(ended),
             () = stop.cancelled() => Err(INTERRUPTED.to_owned()),
         };
         let ended = world.stop().await;
@@ -144,7 +123,7 @@ impl Run {
             let hint = "with --url, DATABASE_URL or COFFEE_RT_SQLITE_PATH must name the node's store, and nobody else may order";
             return Err(format!("what the node shows is not what is stored: {hint}"));
         }
-        let before = Books::of(&world.settings).await.map_err(|error| error.to_string())?;
+        let before = stored::before(world).await?;
         let (began, started, looking) = (UtcInstant::now(), Instant::now(), stop.child_token());
         let moment = MIN_MOMENT.max(self.scenario.length() / MAX_MOMENTS);
         let using = stop.child_token();
@@ -155,7 +134,7 @@ impl Run {
                 using.cancel();
                 let trials = loads.iter().flat_map(|load| &load.trials);
                 let ledgers: Vec<_> = trials.map(|trial| &trial.ledger).collect();
-                let stored = Stored::settled(world, &ledgers).await?;
+                let stored = Stored::settled(world, before, &ledgers).await?;
                 Ok::<_, String>((loads, faults, stored))
             }
             .await;
@@ -175,7 +154,6 @@ impl Run {
             started,
             elapsed: started.elapsed(),
             moment,
-            before: before.times.into_keys().collect(),
             loads,
             faults,
             stored,
@@ -192,83 +170,19 @@ impl Run {
         moment: Duration,
         stop: &CancellationToken,
     ) -> Result<(Vec<Played>, Vec<FaultOutcome>), String> {
-        let loads = self.scenario.loads.iter().enumerate();
-        let loads = loads.map(|(place, load)| self.play_load(place, load, world, (started, moment), stop));
-        let faults = self
-            .scenario
-            .faults
-            .iter()
-            .map(|fault| play_fault(fault, world, started));
-        let (loads, faults) = tokio::join!(join_all(loads), join_all(faults));
-        let loads: Vec<_> = loads.into_iter().collect::<Result<_, _>>()?;
-        Ok((loads, faults))
-    }
-
-    async fn play_load(
-        &self,
-        place: usize,
-        load: &Load,
-        world: &World,
-        (started, moment): (Instant, Duration),
-        stop: &CancellationToken,
-    ) -> Result<Played, String> {
-        let mut options = load.options.clone();
-        options.url = world.host(load.node).url.clone();
-        options.seed = self.environment.seed.wrapping_add(place as u64);
-        options.keep_moments = !self.scenario.viewers.is_empty();
-        tokio::time::sleep_until((started + load.start).into()).await;
-        let mut played = Played::default();
-        let Some(goal) = load.goal else {
-            let finished = self
-                .play_trial(place, options, (started, moment), &mut played.moments, stop)
-                .await?;
-            played.report = finished.report.clone();
-            played.trials.push(finished);
-            return Ok(played);
+        let player = Player {
+            scenario: &self.scenario,
+            world,
+            seed: self.environment.seed,
+            started,
+            moment,
+            progress: &self.progress,
+            stop,
         };
-        let mut trials = Vec::new();
-        while let Some(rate_per_second) = goal.next(&trials) {
-            options.set_rate(rate_per_second);
-            options.seed = options.seed.wrapping_add(1);
-            let finished = self
-                .play_trial(place, options.clone(), (started, moment), &mut played.moments, stop)
-                .await?;
-            let backlog = steady::backlog_after(world.host(load.node).client(), BACKLOG_PATIENCE).await;
-            let trial = goal.judge(rate_per_second, &finished.report, backlog);
-            if trial.failed.is_none() || played.breakpoint.is_none() {
-                played.report = finished.report.clone();
-            }
-            played.trials.push(finished);
-            trials.push(trial);
-            played.breakpoint = Some(Breakpoint::of(trials.clone()));
-            tokio::time::sleep(PAUSE_BETWEEN_TRIALS).await;
-        }
-        Ok(played)
-    }
-
-    async fn play_trial(
-        &self,
-        place: usize,
-        options: Options,
-        (started, moment): (Instant, Duration),
-        moments: &mut Vec<LoadMoment>,
-        stop: &CancellationToken,
-    ) -> Result<Finished, String> {
-        let driver = Driver::new(options).map_err(|error| error.to_string())?;
-        let mut running = driver.start(stop);
-        let mut tick = tokio::time::interval(PROGRESS_INTERVAL);
-        let mut lap = tokio::time::interval_at(tokio::time::Instant::now() + moment, moment);
-        lap.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = running.wait() => break,
-                _ = tick.tick() => self.progress.lock()[place] = Some(running.progress()),
-                _ = lap.tick() => moments.push(load_moment(running.lap(), started)),
-            }
-        }
-        moments.push(load_moment(running.lap(), started));
-        self.progress.lock()[place] = Some(running.progress());
-        Ok(running.give_up())
+        let faults = self.scenario.faults.iter();
+        let faults = faults.map(|fault| play_fault(fault, world, started));
+        let (loads, faults) = tokio::join!(player.play(), join_all(faults));
+        Ok((loads?, faults))
     }
 
     /// Does every command, whatever became of the one before; says what went wrong first.
@@ -299,25 +213,18 @@ impl Run {
     }
 }
 
-fn load_moment(lap: Lap, started: Instant) -> LoadMoment {
-    let per_second = |count: u64| count as f64 / lap.seconds.max(f64::EPSILON);
-    LoadMoment {
-        at_seconds: started.elapsed().as_secs_f64(),
-        acknowledged_per_second: per_second(lap.acknowledged),
-        refused_per_second: per_second(lap.refusals),
-        p50_ms: lap.latency.p50_ms,
-        p99_ms: lap.latency.p99_ms,
-        max_ms: lap.latency.max_ms,
-    }
-}
-
 async fn play_fault(fault: &Fault, world: &World, started: Instant) -> FaultOutcome {
     tokio::time::sleep_until((started + fault.at).into()).await;
     let at_seconds = started.elapsed().as_secs_f64();
+    let injected = fault.inject(world).await;
+    let what = match &injected {
+        Ok(hit) if !hit.is_empty() => format!("{}: {hit}", fault.describe()),
+        _ => fault.describe(),
+    };
     FaultOutcome {
-        what: fault.describe(),
+        what,
         at_seconds,
-        missed: fault.inject(world).await.err(),
+        missed: injected.err(),
     }
 }
 

@@ -84,16 +84,19 @@ pub(super) struct Services {
 
 impl Services {
     /// Starts them, in a new folder. The script is looked for above the scenario's file.
-    pub(super) async fn up(wanted: &[Service], near: &Path, home: &Path) -> Result<Self, String> {
+    /// With a size, the data of each is on a disk of its own.
+    pub(super) async fn up(wanted: &[Service], disk_mb: Option<u32>, near: &Path, home: &Path) -> Result<Self, String> {
         let mut services = Self {
-            script: script_near(near)?,
+            script: beside(near, SCRIPT)?,
             home: home.to_owned(),
             variables: BTreeMap::new(),
             at_work: Mutex::default(),
             up: true,
         };
-        let names: Vec<_> = wanted.iter().map(|service| service.name()).collect();
-        services.run("up", &names).await?;
+        let size = disk_mb.map(|size| format!("--disk-mb={size}"));
+        let names = wanted.iter().map(|service| service.name());
+        let words: Vec<_> = names.chain(size.as_deref()).collect();
+        services.run("up", &words).await?;
         let env = services.run("env", &[]).await?;
         let exports = env
             .lines()
@@ -123,6 +126,15 @@ impl Services {
             ServiceMode::Stop | ServiceMode::Kill => self.run("start", &name).await.map(drop),
             ServiceMode::Pause => self.signal(service, Signal::SIGCONT),
         }
+    }
+
+    /// Leaves no room on its disk for a while. A service that cannot go on without ends by itself, and is started again.
+    pub(super) async fn fill_disk(&self, service: Service, lasts: Duration) -> Result<(), String> {
+        let name = [service.name()];
+        self.run("fill", &name).await?;
+        tokio::time::sleep(lasts).await;
+        self.run("free", &name).await?;
+        self.run("start", &name).await.map(drop)
     }
 
     /// Its main process, where it runs.
@@ -218,14 +230,15 @@ impl Drop for Services {
     }
 }
 
-fn script_near(file: &Path) -> Result<PathBuf, String> {
+/// A script of the checkout that a file is in.
+pub(super) fn beside(file: &Path, script: &str) -> Result<PathBuf, String> {
     let file = file
         .canonicalize()
         .map_err(|error| format!("{}: {error}", file.display()))?;
-    let mut scripts = file.ancestors().map(|folder| folder.join(SCRIPT));
+    let mut scripts = file.ancestors().map(|folder| folder.join(script));
     scripts.find(|script| script.is_file()).ok_or_else(|| {
         format!(
-            "there is no {SCRIPT} above {}: a scenario that needs services runs in a checkout",
+            "there is no {script} above {}: a scenario that needs services or a disk of its own runs in a checkout",
             file.display()
         )
     })

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::expression::Expression;
 use super::outcome::Check;
+use super::readiness::Readiness;
 use crate::client::NodeClient;
 
 /// How long a node may take to be steady.
@@ -33,8 +32,8 @@ pub(super) async fn checks(expressions: &[Expression], client: &NodeClient, when
 pub(super) async fn backlog_after(client: &NodeClient, patience: Duration) -> Option<String> {
     let deadline = Instant::now() + patience;
     loop {
-        let backlog = Figures::read(client).await.value("backlog");
-        match backlog {
+        let ready = Readiness::of(client).await.ok();
+        match ready.and_then(|ready| ready.of_logs("backlog")) {
             Some(0.0) => return None,
             _ if Instant::now() < deadline => tokio::time::sleep(STEADY_POLL).await,
             Some(waiting) => return Some(format!("{waiting} orders waited after {patience:?}")),
@@ -47,14 +46,14 @@ pub(super) async fn backlog_after(client: &NodeClient, patience: Duration) -> Op
 #[derive(Default)]
 struct Figures {
     /// None where it is not ready.
-    ready: Option<Value>,
+    ready: Option<Readiness>,
     metrics: String,
 }
 
 impl Figures {
     async fn read(client: &NodeClient) -> Self {
         Self {
-            ready: client.get("/readyz").await.ok(),
+            ready: Readiness::of(client).await.ok(),
             metrics: client.get_text("/metrics").await.unwrap_or_default(),
         }
     }
@@ -71,16 +70,10 @@ impl Figures {
     fn value(&self, subject: &str) -> Option<f64> {
         match subject {
             "ready" => Some(if self.ready.is_some() { 1.0 } else { 0.0 }),
-            "lag" | "backlog" => self.of_versions(|version| version.get("log")?.get(subject)),
-            "in_flight" => self.of_versions(|version| version.get(subject)),
+            "lag" | "backlog" => self.ready.as_ref()?.of_logs(subject),
+            "in_flight" => self.ready.as_ref()?.in_flight(),
             metric => self.metric(metric),
         }
-    }
-
-    /// The sum over all versions; zero where none could have it, none where one that could does not know.
-    fn of_versions(&self, figure: impl Fn(&Value) -> Option<&Value>) -> Option<f64> {
-        let components = self.ready.as_ref()?["components"].as_object()?;
-        components.values().filter_map(figure).map(Value::as_f64).sum()
     }
 
     /// The sum over all labels.
@@ -105,11 +98,11 @@ mod tests {
     #[test]
     fn figures_are_summed_over_versions_and_labels() {
         let figures = Figures {
-            ready: Some(json!({"components": {
+            ready: Some(Readiness(json!({"components": {
                 "store": {"state": "up"},
                 "v2": {"in_flight": 1, "log": {"lag": 3, "backlog": 5}},
                 "v3": {"in_flight": 2, "log": {"lag": 4, "backlog": 6}},
-            }})),
+            }}))),
             metrics: "# HELP x y\nx_total{a=\"1 2\"} 3\nx_total{a=\"2\"} 4\nx_total_more 9\n".to_owned(),
         };
         for (subject, value) in [
@@ -122,7 +115,9 @@ mod tests {
             assert_eq!(figures.value(subject), value, "{subject}");
         }
         let unknown = Figures {
-            ready: Some(json!({"components": {"v2": {"in_flight": 0, "log": {"lag": null}}}})),
+            ready: Some(Readiness(
+                json!({"components": {"v2": {"in_flight": 0, "log": {"lag": null}}}}),
+            )),
             metrics: String::new(),
         };
         assert_eq!(unknown.value("lag"), None);

@@ -1,15 +1,18 @@
 //! What is in the store, what is counted of it, and what the node shows, when it has come to rest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use coffee_rt_actors::ports::{AuditReport, StoreError};
+use futures_util::future::join_all;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::books::{Books, broken_promises};
+use super::books::{Before, Books, broken_promises};
 use super::host::Host;
 use super::outcome::Check;
+use super::readiness::Readiness;
 use super::world::World;
 use crate::load::Ledger;
 use crate::stores;
@@ -30,6 +33,7 @@ const READ_LIMIT: Duration = Duration::from_secs(120);
 
 /// What is there when it has come to rest.
 pub(super) struct Stored {
+    before: Before,
     books: Books,
     counts: Counts,
 }
@@ -45,12 +49,7 @@ impl Counts {
     pub(super) async fn read(world: &World) -> Result<Self, String> {
         let read = async { stores::open_to_read(&world.settings).await?.audit().await };
         let audit = in_time(read).await?;
-        let mut shown = Vec::new();
-        for host in world.hosts() {
-            let dashboard = told(host, "/api/dashboard").await;
-            let none = || "a dashboard has no stored_total".to_owned();
-            shown.push(dashboard.and_then(|dashboard| dashboard["stored_total"].as_u64().ok_or_else(none)));
-        }
+        let shown = join_all(world.hosts().map(shown)).await;
         Ok(Self { audit, shown })
     }
 
@@ -66,7 +65,7 @@ impl Counts {
 
 impl Stored {
     /// When everything acknowledged is there, counted and shown, and stays so; or when nothing changes any more.
-    pub(super) async fn settled(world: &World, ledgers: &[&Ledger]) -> Result<Self, String> {
+    pub(super) async fn settled(world: &World, before: Before, ledgers: &[&Ledger]) -> Result<Self, String> {
         let began = Instant::now();
         let (mut last, mut changed) = (None, began);
         loop {
@@ -85,7 +84,8 @@ impl Stored {
                         || unchanged >= STALL_LIMIT
                     {
                         let stored = Self {
-                            books: in_time(Books::of(&world.settings)).await?,
+                            before,
+                            books: books(world, &before).await?,
                             counts,
                         };
                         if stored.has_all(ledgers) || unchanged >= REST {
@@ -110,11 +110,12 @@ impl Stored {
 
     /// The how-manieth stored order each is, from one.
     pub(super) fn ranks(&self) -> HashMap<Uuid, u64> {
-        self.books.by_id.iter().copied().zip(1..).collect()
+        let keys = self.books.orders.iter().map(|order| order.message_id);
+        keys.zip(self.before.orders as u64 + 1..).collect()
     }
 
     /// The promises, and how each is broken.
-    pub(super) fn promises(&self, ledgers: &[&Ledger], before: &HashSet<Uuid>) -> Vec<Check> {
+    pub(super) fn promises(&self, ledgers: &[&Ledger]) -> Vec<Check> {
         let differences = self.counts.audit.differences.iter().map(|difference| {
             let (what, recounted) = (&difference.what, &difference.recounted);
             format!("{what}: recounted {recounted}, recorded {}", difference.recorded)
@@ -127,13 +128,37 @@ impl Stored {
         });
         vec![
             Check::new(
-                "every acknowledged order is stored once, and no other than those that were sent",
-                broken_promises(ledgers, &self.books, before),
+                "every acknowledged order is stored once, as it was sent, and no other",
+                broken_promises(ledgers, &self.books, &self.before),
             ),
             Check::new("what is counted is what is stored", differences.collect()),
             Check::new("what is shown is what is stored", shown.collect()),
         ]
     }
+}
+
+/// What the nodes' store has before anybody comes.
+pub(super) async fn before(world: &World) -> Result<Before, String> {
+    let (url, file) = place(world);
+    in_time(Before::read(url, file)).await
+}
+
+async fn books(world: &World, before: &Before) -> Result<Books, String> {
+    let (url, file) = place(world);
+    in_time(Books::read(url, file, before)).await
+}
+
+fn place(world: &World) -> (Option<&str>, &Path) {
+    let url = world.settings.database_url.as_ref().map(|url| url.reveal());
+    (url, &world.settings.sqlite_path)
+}
+
+/// Orders by a node's dashboard.
+async fn shown(host: &Host) -> Result<u64, String> {
+    let dashboard = host.client().get::<Value>("/api/dashboard").await;
+    let dashboard = dashboard.map_err(|error| error.to_string())?;
+    let none = || "a dashboard has no stored_total".to_owned();
+    dashboard["stored_total"].as_u64().ok_or_else(none)
 }
 
 async fn in_time<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
@@ -142,21 +167,8 @@ async fn in_time<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Res
     read.map_err(|error| error.to_string())
 }
 
-async fn told(host: &Host, path: &str) -> Result<Value, String> {
-    host.client().get(path).await.map_err(|error| error.to_string())
-}
-
 /// Whether the nodes are ready and nothing waits in their logs.
 async fn have_no_work(world: &World) -> bool {
-    for host in world.hosts() {
-        let idle = told(host, "/readyz").await.is_ok_and(|ready| {
-            let components = ready["components"].as_object().into_iter().flatten();
-            let mut logs = components.filter_map(|(_, component)| component.get("log"));
-            ready["components"]["store"]["state"] == "up" && logs.all(|log| log["backlog"] == 0 && log["lag"] == 0)
-        });
-        if !idle {
-            return false;
-        }
-    }
-    true
+    let ready = join_all(world.hosts().map(|host| Readiness::of(host.client()))).await;
+    ready.into_iter().all(|ready| ready.is_ok_and(|ready| ready.is_idle()))
 }

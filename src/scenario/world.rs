@@ -2,21 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use coffee_rt_actors::domain::{Item, Menu};
 use futures_util::future::{join_all, try_join_all};
 use url::Url;
 
 use super::database::Database;
+use super::disk::Disk;
 use super::fault::Target;
 use super::file::Scenario;
+use super::fill::fill;
 use super::host::{Host, Recipe};
 use super::links::Links;
 use super::services::{Service, Services};
 use crate::config::{Config, Flags, Version};
 
-/// The embedded database and the services' home, in the run's folder.
-const DATABASE_FILE: &str = "coffee-rt.db";
+/// The embedded database, which has a folder since it may be a disk, and the services' home, in the run's folder.
+const DISK_FOLDER: &str = "data";
+const DATABASE_FILE: &str = "data/coffee-rt.db";
 const SERVICES_FOLDER: &str = "services";
+
+/// How often it is looked whether all nodes live.
+const NODES_POLL: Duration = Duration::from_millis(250);
 
 /// Where a scenario runs.
 #[derive(Clone, Debug)]
@@ -42,6 +50,7 @@ pub(super) struct World {
     hosts: Vec<Host>,
     pub(super) links: Links,
     services: Option<Services>,
+    disk: Option<Disk>,
     wanted: Vec<Service>,
     /// Settings with which the nodes' store can be read.
     pub(super) settings: Config,
@@ -51,13 +60,17 @@ impl World {
     /// Starts what the scenario wants, and waits until it is ready.
     pub(super) async fn start(scenario: &Scenario, environment: &Environment) -> Result<Self, String> {
         if let Some(url) = &environment.url {
-            if scenario.nodes > 1 {
-                return Err("a scenario of several nodes starts them itself: leave --url away".to_owned());
+            if scenario.nodes > 1 || scenario.stored_orders > 0 || scenario.menu != Menu::default() {
+                let own = "several nodes, stored orders or a menu of its own";
+                return Err(format!(
+                    "a scenario with {own} starts its nodes itself: leave --url away"
+                ));
             }
             return Ok(Self {
                 hosts: vec![Host::there(url.clone(), environment.token.as_deref())?],
                 links: Links::none(),
                 services: None,
+                disk: None,
                 wanted: Vec::new(),
                 settings: Config::load(&Flags::default()).map_err(|error| error.to_string())?,
             });
@@ -74,16 +87,27 @@ impl World {
         let (mut services, mut links) = (None, Links::none());
         let mut settings = Config {
             sqlite_path: environment.folder.join(DATABASE_FILE),
+            menu: scenario.menu.clone(),
             ..Config::default()
         };
         if !wanted.is_empty() {
-            let up = Services::up(&wanted, &environment.file, &environment.folder.join(SERVICES_FOLDER)).await?;
+            let up = Services::up(
+                &wanted,
+                scenario.disk_mb,
+                &environment.file,
+                &environment.folder.join(SERVICES_FOLDER),
+            )
+            .await?;
             links = Links::before(linked, &up).await?;
             if wanted.contains(&Service::Postgres) {
                 settings.database_url = Some(up.address(Service::Postgres)?.into());
             }
             services = Some(up);
         }
+        let disk = match scenario.disk_mb.filter(|_| settings.database_url.is_none()) {
+            Some(size) => Some(Disk::up(&environment.folder.join(DISK_FOLDER), size, &environment.file).await?),
+            None => None,
+        };
         let given = given(scenario, services.as_ref(), &links)?;
         let recipe = |number: usize| Recipe {
             program: environment.program.clone(),
@@ -91,11 +115,18 @@ impl World {
             log: format!("{}.log", node_name(number)),
             settings: given.clone(),
         };
+        if scenario.stored_orders > 0 {
+            recipe(0).run(&["migrate"]).await?;
+            let url = settings.database_url.as_ref().map(|url| url.reveal());
+            let filled = fill(url, &settings.sqlite_path, scenario.stored_orders).await;
+            filled.map_err(|error| format!("orders could not be stored: {error}"))?;
+        }
         let hosts = try_join_all((0..scenario.nodes).map(|number| Host::start(recipe(number)))).await?;
         Ok(Self {
             hosts,
             links,
             services,
+            disk,
             wanted,
             settings,
         })
@@ -111,10 +142,26 @@ impl World {
         self.hosts.iter()
     }
 
+    /// Never returns while all nodes live. Says how the first one ended that did so by itself.
+    pub(super) async fn until_a_node_ends(&self) -> String {
+        loop {
+            tokio::time::sleep(NODES_POLL).await;
+            if let Some(ended) = self.hosts.iter().find_map(Host::ended) {
+                return ended;
+            }
+        }
+    }
+
     /// The services that the scenario started.
     pub(super) fn services(&self) -> Result<&Services, String> {
         let none = || "only services that the scenario starts can be disturbed: leave --url away".to_owned();
         self.services.as_ref().ok_or_else(none)
+    }
+
+    /// The disk of the embedded database.
+    pub(super) fn disk(&self) -> Result<&Disk, String> {
+        let none = || "only the disk of a node that the scenario starts can be filled: leave --url away".to_owned();
+        self.disk.as_ref().ok_or_else(none)
     }
 
     /// Its own PostgreSQL.
@@ -141,8 +188,12 @@ impl World {
         }
         let hosts = join_all(self.hosts.into_iter().map(Host::stop)).await;
         let ended = hosts.into_iter().collect::<Result<(), _>>();
-        match self.services {
+        let ended = match self.services {
             Some(services) => ended.and(services.down().await),
+            None => ended,
+        };
+        match self.disk {
+            Some(disk) => ended.and(disk.down().await),
             None => ended,
         }
     }
@@ -176,6 +227,11 @@ fn given(scenario: &Scenario, services: Option<&Services>, links: &Links) -> Res
             let address = links.address(*service).map_or_else(|| services.address(*service), Ok)?;
             given.insert(service.variable().to_owned(), address.to_owned());
         }
+    }
+    if scenario.menu != Menu::default() {
+        let list = |items: &[Item]| format!("[{}]", items.join(", "));
+        given.insert("COFFEE_RT_MENU__DRINKS".to_owned(), list(&scenario.menu.drinks));
+        given.insert("COFFEE_RT_MENU__STORES".to_owned(), list(&scenario.menu.stores));
     }
     given.extend(scenario.settings.clone());
     Ok(given)

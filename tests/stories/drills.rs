@@ -1,17 +1,15 @@
 //! The checks can fail: with a deliberate fault in the node, the same checks that the other stories make report a broken
 //! promise, and without one they pass.
 
-use std::collections::HashSet;
 use std::process::Command;
 use std::time::Duration;
 
 use coffee_rt::load::{Driver, profile_named};
-use coffee_rt::scenario::books::broken_promises;
+use coffee_rt::scenario::books::{Before, broken_promises};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::wire::ORDER;
 use crate::support::{
     Books, DEADLINE, Database, HeldCommits, Node, Requests, customers, eventually, on_both_engines, seed, through_a_log,
 };
@@ -70,9 +68,7 @@ async fn moving_the_position_before_the_commit_is_found() {
         let (database, key) = (Database::kafka().await, Uuid::now_v7());
         let node = Node::start_with(&database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
         let mut held = HeldCommits::of_order(&database, key).await;
-        let order = std::str::from_utf8(ORDER).unwrap();
-        let answer = Requests::to(&node).post(key, order).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        Requests::to(&node).place_as(key).await;
         held.until_one_waits().await;
         node.crash();
         held.end_those_that_wait().await;
@@ -153,7 +149,10 @@ fn assert_found(broken: &[String], what: &str) {
 /// the node. Returns every promise that was broken.
 async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
     let node = Node::start_with(database, &[("COFFEE_RT_FAULT_DRILL", drill)]).await;
-    let before = HashSet::from([repeated_when_stored(&node).await]);
+    repeated_when_stored(&node).await;
+    let before = Before::read(database.direct_url(), &database.sqlite_file())
+        .await
+        .unwrap();
     let mut options = customers(&node, seed(), ORDERS_PER_SECOND);
     let mut tapping = profile_named("commuter").unwrap();
     tapping.double_taps_per_mille = 500;
@@ -189,22 +188,20 @@ async fn broken_in_scenario(database: &Database, drill: &str) -> Vec<String> {
     );
 
     node.until_stored().await;
-    let books = Books::read(database).await;
+    let books = Books::since(database, &before).await;
     let mut broken = broken_promises(&[&finished.ledger], &books, &before);
     broken.extend(audit_differences(database));
-    broken.extend(dashboard_difference(&node, books.rows as u64).await);
+    broken.extend(dashboard_difference(&node, (before.orders + books.rows) as u64).await);
     broken
 }
 
 /// Places an order, and again when it is stored: of those who tap twice, both taps may be in one batch, which counts them once.
-async fn repeated_when_stored(node: &Node) -> Uuid {
-    let (key, order) = (Uuid::now_v7(), std::str::from_utf8(ORDER).unwrap());
+async fn repeated_when_stored(node: &Node) {
+    let key = Uuid::now_v7();
     for _ in 0..2 {
-        let answer = Requests::to(node).post(key, order).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        Requests::to(node).place_as(key).await;
         node.until_stored().await;
     }
-    key
 }
 
 /// What the stories' audit fails at, in words.

@@ -23,6 +23,7 @@ mod pages;
 mod partitions;
 mod redelivery;
 mod replay;
+mod scale;
 mod scenarios;
 mod secure_kafka;
 mod shared_redis;

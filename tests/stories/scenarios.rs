@@ -11,16 +11,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::support::{Database, Node, eventually};
+use crate::support::{DEADLINE, Database, Node, eventually, within};
 
 /// The longest that a shortened scenario may take.
-const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_secs(120);
 /// How much shorter the project's own scenarios are here, and those in which a broker must come back.
 const SHORTEN: &str = "5";
 const SHORTEN_WITH_A_BROKER: &str = "2";
 
 /// A load that anything can take.
-const QUIET: &str = r#"
+pub const QUIET: &str = r#"
 about = "a quiet shop"
 [[load]]
 name = "customers"
@@ -91,13 +91,27 @@ macro_rules! own_scenarios {
     };
 }
 own_scenarios!(
+    aggregator_restart,
+    baseline,
     breakpoint,
     broker_outage,
+    embedded,
+    full_disk,
+    full_store,
     kill_actors,
     kill_node,
+    label_cardinality,
+    lock_contention,
+    mixed,
+    pool_exhaustion,
     redis_outage,
+    redis_warmth,
+    slow_links,
     slow_store,
-    spike
+    soak,
+    sockets,
+    spike,
+    stalled_readers,
 );
 
 async fn keeps_its_promises(story: &str) {
@@ -120,7 +134,8 @@ async fn keeps_its_promises(story: &str) {
         report["loads"][0]["moments"].as_array().unwrap().len() > 1,
         "{report:#}"
     );
-    for viewer in report["viewers"].as_array().unwrap() {
+    let seen = |viewer: &&Value| viewer["name"] != "asleep";
+    for viewer in report["viewers"].as_array().unwrap().iter().filter(seen) {
         assert!(viewer["latency"]["p99_ms"].as_f64().unwrap() > 0.0, "{viewer:#}");
     }
     for process in report["processes"].as_array().unwrap() {
@@ -262,6 +277,27 @@ async fn ctrl_c_leaves_no_process_behind() {
     }
 }
 
+/// A run does not go on without its node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_ends_by_itself_is_told_at_once() {
+    let scene = Scene::of(&QUIET.replace("3s", "600s"));
+    let child = scene.piped(&scene.file);
+    let runs = scene.folder.path().join("scenario-runs");
+    let node = within(DEADLINE, "the node runs", async || {
+        let log = std::fs::read_to_string(runs.join("scene-7/node.log")).unwrap_or_default();
+        let node = nodes_in(&runs).pop().filter(|_| log.contains("listening"));
+        node.ok_or(log)
+    });
+    kill(Pid::from_raw(node.await.parse().unwrap()), Signal::SIGKILL).unwrap();
+    let output = tokio::time::timeout(LIMIT, child.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("the node ended by itself with signal: 9"), "{said}");
+}
+
 /// In the middle of a disturbed link, everything that the scenario started ends, the disturbance with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ctrl_c_leaves_no_service_behind() {
@@ -270,7 +306,8 @@ async fn ctrl_c_leaves_no_service_behind() {
     let child = scene.piped(&file);
     let home = scene.folder.path().join("scenario-runs/slow-store-7/services");
     let port = |service: &str| std::fs::read_to_string(home.join(service).join("port"));
-    eventually("the link is slow", async || {
+    // The proxy may have to be built first.
+    within(LIMIT, "the link is slow", async || {
         let url = format!(
             "http://127.0.0.1:{}",
             port("toxiproxy").map_err(|error| error.to_string())?.trim()

@@ -73,12 +73,11 @@ pub(super) fn lines(outcome: &Outcome) -> Vec<String> {
     {
         lines.extend(told(check));
     }
+    let words = outcome.verdict.words();
     let verdict = match outcome.verdict {
-        Verdict::Passed => style("passed").green(),
-        Verdict::ThresholdMissed => style("a threshold was missed").yellow(),
-        Verdict::Vacuous => style("vacuous: this proves nothing").yellow(),
-        Verdict::EnvironmentFailed => style("the environment failed").yellow(),
-        Verdict::PromiseBroken => style("A PROMISE WAS BROKEN").red(),
+        Verdict::Passed => style(words.to_owned()).green(),
+        Verdict::ThresholdMissed | Verdict::Vacuous | Verdict::EnvironmentFailed => style(words.to_owned()).yellow(),
+        Verdict::PromiseBroken => style(words.to_uppercase()).red(),
     };
     lines.push(format!(
         "{verdict} after {:.1} s, seed {}",

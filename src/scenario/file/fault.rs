@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
+use coffee_rt_actors::supervision::MAX_STALL_MS;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{MAX_FAULTS, RawSetup};
+use crate::scenario::disk::Owner;
 use crate::scenario::fault::{ActorMode, Fault, NodeMode, Target};
 use crate::scenario::links::Trouble;
 use crate::scenario::services::{Service, ServiceMode};
 use crate::scenario::span::Span;
 
 /// The longest stall that a node accepts.
-const MAX_STALL: Duration = Duration::from_secs(5);
+const MAX_STALL: Duration = Duration::from_millis(MAX_STALL_MS);
 /// The most connections that are held.
 const MAX_CONNECTIONS: u32 = 1_000;
 
-/// One fault, of one target: an actor, a node, a service, a link, a table, or PostgreSQL's connections.
+/// One fault, of one target: an actor, a node, a service, a link, a table, PostgreSQL's connections, or a disk.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawFault {
@@ -28,7 +30,7 @@ pub(super) struct RawFault {
     times: Option<u32>,
     /// How long it lasts: a second unless told.
     lasts: Option<Span>,
-    /// An actor's path, such as v1/batcher-0.
+    /// An actor's path, such as v1/batcher-0; a star stands for any characters, and all that are meant are hit.
     actor: Option<String>,
     /// A node by its number: the one whose actor it is, or the one to hit itself.
     node: Option<usize>,
@@ -40,6 +42,8 @@ pub(super) struct RawFault {
     lock_table: Option<String>,
     /// Connections that are taken from PostgreSQL.
     hold_connections: Option<u32>,
+    /// Whose disk is filled; setup.disk_mb says how large it is.
+    fill_disk: Option<Owner>,
     /// What is done to an actor, a node or a service.
     mode: Option<Mode>,
     /// With a link: how much later everything arrives.
@@ -94,9 +98,10 @@ impl RawFault {
             self.link.is_some(),
             self.lock_table.is_some(),
             self.hold_connections.is_some(),
+            self.fill_disk.is_some(),
         ];
         if given.iter().filter(|given| **given).count() != 1 {
-            let targets = "actor, node, service, link, lock_table and hold_connections";
+            let targets = "actor, node, service, link, lock_table, hold_connections and fill_disk";
             return Err(format!("a fault hits one target: give one of {targets}"));
         }
         let on_link = [
@@ -146,6 +151,9 @@ impl RawFault {
             }
             return Ok(Target::Connections(count));
         }
+        if let Some(owner) = self.fill_disk {
+            return disk(setup, owner);
+        }
         Ok(Target::Node {
             node,
             mode: match self.mode {
@@ -189,6 +197,20 @@ impl RawFault {
         };
         Ok(Target::Link { service, trouble })
     }
+}
+
+fn disk(setup: &RawSetup, owner: Owner) -> Result<Target, String> {
+    if setup.disk_mb.is_none() {
+        return Err("a disk that is filled must not be shared: give setup.disk_mb, its size".to_owned());
+    }
+    match owner.service() {
+        Some(service) => has(setup, service).map(drop)?,
+        None if setup.services.contains(&Service::Postgres) => {
+            return Err("the node's own disk is that of its embedded database: fill that of postgres".to_owned());
+        }
+        None => {}
+    }
+    Ok(Target::Disk(owner))
 }
 
 fn has(setup: &RawSetup, service: Service) -> Result<Service, String> {

@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use coffee_rt_actors::domain::Menu;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Load, Names};
+use super::{Follows, Load, Names};
 use crate::config::Version;
 use crate::load::{Arrivals, DEFAULT_CONNECTIONS, MAX_ORDERS, MAX_RATE_PER_SECOND, Options, Pace, profile_named};
 use crate::scenario::breakpoint::Goal;
 use crate::scenario::span::Span;
 use crate::scenario::threshold::Kind;
+
+/// Stands for the rate of a load that follows, until that is known.
+const UNKNOWN_RATE: f64 = 1.0;
+/// The most that is asked for of a breakpoint.
+const MAX_SHARE_OF_BREAKPOINT: f64 = 10.0;
 
 /// Customers of one kind and time.
 #[derive(Deserialize, JsonSchema)]
@@ -50,6 +56,10 @@ pub(super) struct RawLoad {
     profiles: BTreeMap<String, u32>,
     /// Looks for the highest rate that is sustained: rate and duration are those of the first trial.
     breakpoint: Option<RawBreakpoint>,
+    /// An earlier load that looks for one: this one begins when it is found, and start counts from then.
+    follows: Option<String>,
+    /// With follows, in place of a rate: the share of the breakpoint that is asked for, such as 0.8.
+    share: Option<f64>,
 }
 
 /// What makes a rate sustained.
@@ -67,7 +77,14 @@ fn default_connections() -> usize {
 }
 
 impl RawLoad {
-    pub(super) fn checked(self, versions: &[Version], nodes: usize, names: &mut Names) -> Result<Load, String> {
+    pub(super) fn checked(
+        self,
+        versions: &[Version],
+        nodes: usize,
+        menu: &Menu,
+        earlier: &[Load],
+        names: &mut Names,
+    ) -> Result<Load, String> {
         names.add(&self.name, Kind::Load)?;
         let node = super::node_index(self.node, nodes)?;
         let Some(version) = self.version.or_else(|| versions.first().copied()) else {
@@ -76,7 +93,9 @@ impl RawLoad {
         if !versions.contains(&version) {
             return Err(format!("the node does not run {version}: add it to setup.versions"));
         }
-        let pace = match (self.rate, self.to_rate) {
+        let follows = self.follows(earlier)?;
+        let rate = self.rate.or(follows.map(|_| UNKNOWN_RATE));
+        let pace = match (rate, self.to_rate) {
             (Some(rate), None) => Pace::Open {
                 rate_per_second: rate,
                 arrivals: self.arrivals,
@@ -106,6 +125,7 @@ impl RawLoad {
         }
         let mut options = Options::new(placeholder());
         options.version = version;
+        options.menu = menu.clone();
         options.pace = pace;
         options.duration = Some(self.duration.0);
         options.count = matches!(pace, Pace::Closed).then_some(MAX_ORDERS);
@@ -128,7 +148,30 @@ impl RawLoad {
             node,
             options,
             goal,
+            follows,
         })
+    }
+
+    fn follows(&self, earlier: &[Load]) -> Result<Option<Follows>, String> {
+        let (name, share) = match (&self.follows, self.share) {
+            (None, None) => return Ok(None),
+            (Some(name), Some(share)) => (name, share),
+            _ => return Err("follows says whose breakpoint, and share how much of it: give both".to_owned()),
+        };
+        if self.rate.is_some() || self.to_rate.is_some() || self.breakpoint.is_some() {
+            return Err(
+                "the rate of a load that follows is a share: leave rate, to_rate and breakpoint away".to_owned(),
+            );
+        }
+        if !(share > 0.0 && share <= MAX_SHARE_OF_BREAKPOINT) {
+            return Err(format!("share must be above 0 and at most {MAX_SHARE_OF_BREAKPOINT}"));
+        }
+        let found = earlier
+            .iter()
+            .position(|load| load.name == *name && load.goal.is_some());
+        let load =
+            found.ok_or_else(|| format!("no load before this one is named {name:?} and looks for a breakpoint"))?;
+        Ok(Some(Follows { load, share }))
     }
 }
 

@@ -4,12 +4,12 @@ use super::plot::{Line, Mark, Plot};
 use crate::scenario::outcome::{LoadMoment, Outcome, ViewMoment};
 
 /// Bytes of a MiB.
-pub(super) const MEBIBYTE: f64 = 1_048_576.0;
+pub(in crate::scenario) const MEBIBYTE: f64 = 1_048_576.0;
 /// Moments that are further apart than this many have others missing between them.
 const JOINED_MOMENTS: f64 = 2.5;
 
 /// All plots of a run, in the order of a report.
-pub(super) fn charts(outcome: &Outcome) -> Vec<Plot> {
+pub(in crate::scenario) fn charts(outcome: &Outcome) -> Vec<Plot> {
     let clock = Clock::of(outcome);
     vec![
         throughput(outcome, &clock),
@@ -153,7 +153,7 @@ fn memory(outcome: &Outcome, clock: &Clock) -> Plot {
             (moment.at_seconds, Some(moment.memory_bytes as f64 / MEBIBYTE))
         })
     });
-    let about = "Memory of each process that was resident.";
+    let about = "Memory that each process used; a page that several map counts once.";
     clock.plot("Memory", "MiB", about, lines.collect())
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::charts::MEBIBYTE;
 use super::table::{cpu_per_thousand, shown, times};
-use super::text::{measured, verdict};
+use super::text::measured;
 use crate::load::Quantiles;
 use crate::scenario::outcome::{LoadOutcome, Outcome, ProcessOutcome, Verdict, ViewerOutcome};
 
@@ -53,7 +53,7 @@ impl Comparison {
         });
         let rows = [("load", &loads), ("viewers", &viewers), ("process", &processes)];
         Self {
-            verdicts: both.map(|outcome| verdict(outcome.verdict)),
+            verdicts: both.map(|outcome| outcome.verdict.words()),
             rows: rows
                 .into_iter()
                 .flat_map(|(kind, [a, b])| rows_of(kind, a, b))

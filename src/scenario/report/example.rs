@@ -20,7 +20,7 @@ fn check(name: &str, holds: bool, found: &[&str]) -> Check {
     }
 }
 
-pub(super) fn quantiles(p50_ms: f64) -> Quantiles {
+pub(in crate::scenario) fn quantiles(p50_ms: f64) -> Quantiles {
     Quantiles {
         p50_ms,
         p90_ms: p50_ms * 2.0,
@@ -74,7 +74,7 @@ fn load_moment(at_seconds: f64) -> LoadMoment {
 }
 
 /// Every kind of finding, moments of all kinds, and names as nobody should give them.
-pub(super) fn broken() -> Outcome {
+pub(in crate::scenario) fn broken() -> Outcome {
     let fault = |at_seconds| FaultOutcome {
         what: "kill v1/batcher-0".to_owned(),
         at_seconds,
@@ -93,6 +93,7 @@ pub(super) fn broken() -> Outcome {
     let moments = || (1..=SECONDS).map(f64::from);
     Outcome {
         scenario: "kill & <b>".to_owned(),
+        experiment: None,
         versions: vec!["v1".to_owned()],
         services: vec!["postgres".to_owned()],
         about: "Every actor is killed <i>again and again</i> under load".to_owned(),

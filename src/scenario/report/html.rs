@@ -3,7 +3,7 @@
 use super::charts::{MEBIBYTE, charts};
 use super::plot::{self, Plot};
 use super::table::{Table, tables};
-use super::text::{escaped, measured, verdict};
+use super::text::{escaped, measured};
 use crate::scenario::outcome::{Check, Outcome, Verdict};
 
 const STYLE: &str = include_str!("page.css");
@@ -34,7 +34,7 @@ pub fn html(outcome: &Outcome) -> String {
         plot::STYLE,
         escaped(&outcome.about),
         sections.concat(),
-        words = capital(verdict(outcome.verdict)),
+        words = capital(outcome.verdict.words()),
         class = match outcome.verdict {
             Verdict::Passed => "good",
             Verdict::PromiseBroken => "bad",

@@ -16,7 +16,7 @@ mod axis;
 mod charts;
 mod compare;
 #[cfg(test)]
-mod example;
+pub(super) mod example;
 mod html;
 mod junit;
 mod legend;
@@ -25,10 +25,13 @@ mod plot;
 mod table;
 mod text;
 
+pub(super) use charts::{MEBIBYTE, charts};
 pub use compare::{Comparison, Row};
 pub use html::html;
 pub use junit::junit;
 pub use plot::{Line, Mark, Plot, svg};
+pub(super) use table::{cpu_per_thousand, shown, times};
+pub(super) use text::{measured, number};
 
 /// The longest report that is read, in bytes.
 pub const MAX_REPORT_BYTES: u64 = 64 * 1024 * 1024;

@@ -83,18 +83,18 @@ fn count(count: u64) -> String {
 }
 
 /// A value for people, or that there is none.
-pub(super) fn shown(value: Option<f64>) -> String {
+pub(in crate::scenario) fn shown(value: Option<f64>) -> String {
     value.map_or("–".to_owned(), measured)
 }
 
 /// Median, 99 of 100, and the longest; where nothing was timed there are none, rather than zeros.
-pub(super) fn times(latency: &Quantiles) -> [Option<f64>; 3] {
+pub(in crate::scenario) fn times(latency: &Quantiles) -> [Option<f64>; 3] {
     let timed = latency.max_ms > 0.0;
     [latency.p50_ms, latency.p99_ms, latency.max_ms].map(|millis| timed.then_some(millis))
 }
 
 /// Seconds that a process was busy for 1,000 acknowledged orders of all loads.
-pub(super) fn cpu_per_thousand(outcome: &Outcome, process: &ProcessOutcome) -> Option<f64> {
+pub(in crate::scenario) fn cpu_per_thousand(outcome: &Outcome, process: &ProcessOutcome) -> Option<f64> {
     let acknowledged: u64 = outcome.loads.iter().map(|load| load.report.counts.acknowledged).sum();
     (acknowledged > 0).then(|| process.cpu_seconds * 1_000.0 / acknowledged as f64)
 }

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::scenario::Verdict;
-
 /// Text that XML and HTML take as it is meant, in elements and in quoted attributes.
 pub(super) fn escaped(text: &str) -> String {
     let part = |c: char| -> Cow<'static, str> {
@@ -23,7 +21,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// A number with commas and as many decimals as it needs, three at most: `12,500`, `0.25`.
-pub(super) fn number(value: f64) -> String {
+pub(in crate::scenario) fn number(value: f64) -> String {
     let text = format!("{:.3}", value.abs());
     let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
     let decimals = decimals.trim_end_matches('0');
@@ -40,7 +38,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// A measured number, no more exact than people read: `12,500`, `31.4`, `0.25`.
-pub(super) fn measured(value: f64) -> String {
+pub(in crate::scenario) fn measured(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 100.0 => 1.0,
         size if size >= 10.0 => 10.0,
@@ -48,17 +46,6 @@ pub(super) fn measured(value: f64) -> String {
         _ => 1_000.0,
     };
     number((value * digits).round() / digits)
-}
-
-/// A verdict in words.
-pub(super) fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Passed => "passed",
-        Verdict::ThresholdMissed => "a threshold was missed",
-        Verdict::Vacuous => "vacuous: this proves nothing",
-        Verdict::EnvironmentFailed => "the environment failed",
-        Verdict::PromiseBroken => "a promise was broken",
-    }
 }
 
 #[cfg(test)]

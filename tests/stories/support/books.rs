@@ -1,10 +1,9 @@
 //! What is really in the store, read behind the node's back, and what customers were told.
 
-use std::collections::HashSet;
 use std::ops::Deref;
 
 use coffee_rt::load::Ledger;
-use coffee_rt::scenario::books;
+use coffee_rt::scenario::books::{self, Before};
 
 use super::Database;
 
@@ -13,8 +12,13 @@ pub struct Books(books::Books);
 
 impl Books {
     pub async fn read(database: &Database) -> Self {
+        Self::since(database, &Before::default()).await
+    }
+
+    /// Without what was stored before.
+    pub async fn since(database: &Database, before: &Before) -> Self {
         let file = database.sqlite_file();
-        Self(books::Books::read(database.direct_url(), &file).await.unwrap())
+        Self(books::Books::read(database.direct_url(), &file, before).await.unwrap())
     }
 }
 
@@ -28,7 +32,7 @@ impl Deref for Books {
 
 /// Every way in which a promise is broken, where nothing was stored before.
 pub fn broken_promises(ledgers: &[&Ledger], books: &Books) -> Vec<String> {
-    books::broken_promises(ledgers, books, &HashSet::new())
+    books::broken_promises(ledgers, books, &Before::default())
 }
 
 /// Nothing acknowledged may be missing, nothing may be there twice, nothing may be there that nobody sent.

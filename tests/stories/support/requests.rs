@@ -47,7 +47,12 @@ impl Requests {
 
     /// Places one order, which must be acknowledged.
     pub async fn place(&self) {
-        let answer = self.post(Uuid::now_v7(), std::str::from_utf8(ORDER).unwrap()).await;
+        self.place_as(Uuid::now_v7()).await;
+    }
+
+    /// The same with this key.
+    pub async fn place_as(&self, key: Uuid) {
+        let answer = self.post(key, std::str::from_utf8(ORDER).unwrap()).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Runs every experiment on each version that it is for, with a release build, and writes SCALE.md: about an hour, best on a
+# machine that does nothing else. Run it again to go on where it was cut off; delete scenario-runs/scale to begin anew.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+cargo build --release
+exec target/release/coffee-rt scenario scale scenarios/*.toml "$@"

@@ -1,0 +1,146 @@
+//! `[setup]`: what a scenario runs on.
+
+use std::collections::BTreeMap;
+
+use coffee_rt_actors::domain::{Item, MAX_MENU_ITEMS, Menu};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::MAX_NODES;
+use crate::config::{Version, Versions};
+use crate::scenario::services::Service;
+
+/// The most orders that are stored before a scenario begins.
+pub const MAX_STORED_ORDERS: u64 = 100_000_000;
+
+/// The largest disk that is made of memory.
+const MAX_DISK_MB: u32 = 4_096;
+
+/// Settings that say where a node is, what it runs on and what it sells.
+const OWN_SETTINGS: [&str; 8] = [
+    "COFFEE_RT_VERSIONS",
+    "COFFEE_RT_LISTEN",
+    "COFFEE_RT_DATABASE_URL",
+    "COFFEE_RT_SQLITE_PATH",
+    "COFFEE_RT_REDIS_URL",
+    "COFFEE_RT_KAFKA_BOOTSTRAP_SERVERS",
+    "COFFEE_RT_ADMIN_TOKEN",
+    "COFFEE_RT_MENU",
+];
+
+/// What a scenario runs on.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawSetup {
+    /// Architecture versions that the nodes run.
+    #[schemars(with = "Vec<String>")]
+    pub(super) versions: Versions,
+    /// Services that are started for the run; without postgres, a node has an embedded database.
+    pub(super) services: Vec<Service>,
+    /// Nodes that are started for the run.
+    pub(super) nodes: usize,
+    /// Settings of the nodes: COFFEE_RT_*.
+    pub(super) settings: BTreeMap<String, String>,
+    /// Orders that are stored before the nodes start, spread over 30 days.
+    pub(super) stored_orders: u64,
+    /// The data of the embedded database and of each service is on a disk of its own with so many MiB, made of memory; needs
+    /// root.
+    pub(super) disk_mb: Option<u32>,
+    /// How many drinks are on the menu, drink-1 and so on, in place of the usual ones.
+    drinks: Option<usize>,
+    /// How many stores there are, store-1 and so on, in place of the usual ones.
+    stores: Option<usize>,
+}
+
+impl Default for RawSetup {
+    fn default() -> Self {
+        Self {
+            versions: Versions(vec![Version::V1]),
+            services: Vec::new(),
+            nodes: 1,
+            settings: BTreeMap::new(),
+            stored_orders: 0,
+            disk_mb: None,
+            drinks: None,
+            stores: None,
+        }
+    }
+}
+
+/// The services without which a version does not run.
+const fn needed(version: Version) -> &'static [Service] {
+    match version {
+        Version::V1 => &[],
+        Version::V2 => &[Service::Redis, Service::Postgres],
+        Version::V3 => &[Service::Kafka, Service::Postgres],
+    }
+}
+
+impl RawSetup {
+    /// Says what makes no sense.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let own = |name: &&String| OWN_SETTINGS.iter().any(|own| name.starts_with(own));
+        if let Some(name) = self.settings.keys().find(own) {
+            return Err(format!("setup.settings has {name:?}, which the scenario sets itself"));
+        }
+        if let Some(name) = self.settings.keys().find(|name| !name.starts_with("COFFEE_RT_")) {
+            return Err(format!(
+                "setup.settings has {name:?}: settings of a node begin with COFFEE_RT_"
+            ));
+        }
+        if !(1..=MAX_NODES).contains(&self.nodes) {
+            return Err(format!(
+                "setup.nodes must be between 1 and {MAX_NODES}, not {}",
+                self.nodes
+            ));
+        }
+        if self.stored_orders > MAX_STORED_ORDERS {
+            return Err(format!("setup.stored_orders must be at most {MAX_STORED_ORDERS}"));
+        }
+        if self.disk_mb.is_some_and(|size| !(1..=MAX_DISK_MB).contains(&size)) {
+            return Err(format!("setup.disk_mb must be between 1 and {MAX_DISK_MB}"));
+        }
+        for (name, count) in [("drinks", self.drinks), ("stores", self.stores)] {
+            if count.is_some_and(|count| !(1..=MAX_MENU_ITEMS).contains(&count)) {
+                return Err(format!("setup.{name} must be between 1 and {MAX_MENU_ITEMS}"));
+            }
+        }
+        let has = |service| self.services.contains(&service);
+        if self.nodes > 1 && !has(Service::Postgres) {
+            return Err("several nodes need postgres: add it to setup.services".to_owned());
+        }
+        for version in &self.versions.0 {
+            let needed = needed(*version);
+            if !needed.iter().all(|service| has(*service)) {
+                let names: Vec<_> = needed.iter().map(|service| service.name()).collect();
+                let names = names.join(" and ");
+                return Err(format!("{version} needs {names}: add them to setup.services"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs this version in place of others, with the services that it needs.
+    pub(super) fn run_only(&mut self, version: Version) {
+        self.versions = Versions(vec![version]);
+        for service in needed(version) {
+            if !self.services.contains(service) {
+                self.services.push(*service);
+            }
+        }
+    }
+
+    /// What is sold, and where.
+    pub(super) fn menu(&self) -> Menu {
+        let usual = Menu::default();
+        let named = |count: usize, what: &str| {
+            (1..=count)
+                .map(|number| Item::from(format!("{what}-{number}")))
+                .collect()
+        };
+        Menu {
+            drinks: self.drinks.map_or(usual.drinks, |count| named(count, "drink")),
+            stores: self.stores.map_or(usual.stores, |count| named(count, "store")),
+        }
+    }
+}

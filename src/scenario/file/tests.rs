@@ -1,0 +1,139 @@
+use super::*;
+use crate::load::Pace;
+
+const SOUND: &str = r#"
+about = "shows it"
+thresholds = ["customers.p99_ms < 100"]
+[[load]]
+name = "customers"
+duration = "10s"
+rate = 50
+to_rate = 500
+[[fault]]
+at = "4s"
+actor = "v1/batcher-0"
+times = 3
+every = "1s"
+[[fault]]
+at = "2s"
+node = 1
+lasts = "1s"
+"#;
+
+#[test]
+fn a_file_becomes_loads_and_faults_by_their_times() {
+    let scenario = Scenario::parse(SOUND, None).unwrap();
+    let times: Vec<_> = scenario.faults.iter().map(|fault| fault.at.as_secs()).collect();
+    assert_eq!(times, [2, 4, 5, 6]);
+    assert_eq!(scenario.length(), Duration::from_secs(10));
+    assert_eq!(scenario.versions, [Version::V1]);
+    assert!(matches!(scenario.loads[0].options.pace, Pace::Ramp { .. }));
+    let other = Scenario::parse(
+        &SOUND.replace("[[load]]", "[setup]\nversions = [\"v1\", \"v3\"]\n[[load]]"),
+        Some(Version::V2),
+    );
+    let other = other.unwrap();
+    assert_eq!(other.versions, [Version::V2]);
+    assert_eq!(other.services, [Service::Redis, Service::Postgres]);
+    assert_eq!(other.loads[0].options.version, Version::V2);
+    let longer = scenario.clone().lengthened(6).unwrap();
+    assert_eq!(longer.length(), Duration::from_secs(60));
+    assert!(
+        scenario
+            .clone()
+            .lengthened(5_000)
+            .unwrap_err()
+            .contains("orders of all loads")
+    );
+    let shorter = scenario.shortened(5);
+    assert_eq!(shorter.length(), Duration::from_secs(2));
+    assert_eq!(shorter.faults[1].at, Duration::from_millis(800));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_its_place() {
+    for (from, to, place, why) in [
+        ("rate = 50", "rat = 50", "line 7, column 1", "unknown field `rat`"),
+        ("rate = 50", "rate = -1", "line 4, column 1", "rate must be above 0"),
+        ("rate = 50\nto", "to", "line 4, column 1", "add rate"),
+        (
+            "customers.p99",
+            "people.p99",
+            "line 3, column 15",
+            "no load, subscriber",
+        ),
+        ("p99_ms < 100", "p98_ms < 100", "line 3, column 15", "choose from"),
+        ("\"4s\"", "\"soon\"", "line 10, column 6", "no length of time"),
+        ("times = 3", "times = 0", "line 9, column 1", "above zero"),
+        ("times = 3", "times = 2000", "line 9, column 1", "too many"),
+        ("every = \"1s\"", "", "line 9, column 1", "needs every"),
+        ("actor = \"v1/batcher-0\"", "", "line 9, column 1", "give one of actor"),
+        ("node = 1", "node = 2", "line 14, column 1", "nodes"),
+        (
+            "duration = \"10s\"",
+            "duration = \"10s\"\nversion = \"v2\"",
+            "line 4, column 1",
+            "setup.versions",
+        ),
+    ] {
+        let error = Scenario::parse(&SOUND.replacen(from, to, 1), None)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(place) && error.contains(why), "{to}: {error}");
+    }
+    for (setup, why) in [
+        ("versions = [\"v2\"]", "v2 needs redis and postgres"),
+        ("services = [\"mysql\"]", "unknown variant"),
+        ("nodes = 2", "several nodes need postgres"),
+        ("nodes = 9", "between 1 and"),
+        ("drinks = 65", "setup.drinks must be between 1 and 64"),
+        ("stored_orders = 1_000_000_000", "at most 100000000"),
+        ("settings = { PATH = \"/\" }", "begin with COFFEE_RT_"),
+        ("settings = { COFFEE_RT_SQLITE_PATH = \"/x\" }", "sets itself"),
+    ] {
+        let error = Scenario::parse(&format!("{SOUND}[setup]\n{setup}"), None)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(why), "{setup}: {error}");
+    }
+    for (fault, why) in [
+        ("service = \"redis\"", "add \"redis\" to setup.services"),
+        (
+            "service = \"postgres\"\nmode = \"panic\"",
+            "panic cannot be done to a service",
+        ),
+        ("link = \"postgres\"", "give one of latency"),
+        (
+            "link = \"postgres\"\ncut = true\nlatency = \"1s\"",
+            "give one of latency",
+        ),
+        ("lock_table = \"orders; DROP\"", "is no table"),
+        ("lock_table = \"orders\"\ncut = true", "are for a link"),
+        ("hold_connections = 0", "between 1 and"),
+        ("fill_disk = \"postgres\"", "give setup.disk_mb"),
+        (
+            "actor = \"v1/ingest\"\nmode = \"stop\"",
+            "stop cannot be done to an actor",
+        ),
+        ("actor = \"v1/ingest\"\nlasts = \"1s\"", "stalls"),
+    ] {
+        let setup = "[setup]\nservices = [\"postgres\"]";
+        let text = format!("{SOUND}{setup}\n[[fault]]\nat = \"1s\"\n{fault}");
+        let error = Scenario::parse(&text, None).unwrap_err().to_string();
+        assert!(error.contains(why), "{fault}: {error}");
+    }
+    for (load, why) in [
+        ("follows = \"search\"", "give both"),
+        ("follows = \"customers\"\nshare = 0.8", "looks for a breakpoint"),
+        ("follows = \"search\"\nshare = 0.8\nrate = 3", "leave rate"),
+        ("follows = \"search\"\nshare = 11", "share must be above 0"),
+        ("rate = 9_000_000", "rate must be above 0"),
+    ] {
+        let search =
+            "[[load]]\nname = \"search\"\nduration = \"5s\"\nrate = 100\nbreakpoint = { to_rate = 1000, p99_ms = 100 }";
+        let text = format!("{SOUND}{search}\n[[load]]\nname = \"rest\"\nduration = \"5s\"\n{load}");
+        let error = Scenario::parse(&text, None).unwrap_err().to_string();
+        assert!(error.contains(why), "{load}: {error}");
+    }
+    assert!(Scenario::parse("about = \"x\"\nload = []", None).is_err());
+}

@@ -1,0 +1,80 @@
+//! SCALE.md: experiments are run once, and told in a document that anyone can make again.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::scenarios::{LIMIT, QUIET};
+
+/// Runs experiments in a folder; what was said.
+async fn scale(folder: &Path, files: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coffee-rt"));
+    command.args(["scenario", "scale", "--shorten", "2"]).args(files);
+    command.current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(LIMIT, command.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn experiments_are_run_once_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment =
+        |hypothesis: &str| format!("{QUIET}[experiment]\nhypothesis = \"{hypothesis}\"\nplot = \"latency\"\n");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("quiet.toml", &experiment("Nobody waits"));
+    write(
+        "missed.toml",
+        &format!(
+            "thresholds = [\"customers.p99_ms < 0\"]{}",
+            experiment("All wait | for ever")
+        ),
+    );
+    write("no-experiment.toml", QUIET);
+    let files = ["quiet.toml", "missed.toml", "no-experiment.toml"];
+    let said = scale(folder.path(), &files).await;
+    assert!(
+        said.contains("1 of 2: quiet on v1") && said.contains("2 of 2: missed on v1"),
+        "{said}"
+    );
+
+    let document = || std::fs::read_to_string(folder.path().join("SCALE.md")).unwrap();
+    let first = document();
+    for part in [
+        "### quiet",
+        "**Expected:** Nobody waits.",
+        "### missed",
+        "customers.p99",
+        "## Capacity model",
+    ] {
+        assert!(first.contains(part), "{part} is not in\n{first}");
+    }
+    for plot in ["quiet-v1.svg", "missed-v1.svg"] {
+        let picture = std::fs::read_to_string(folder.path().join("docs/scale").join(plot)).unwrap();
+        roxmltree::Document::parse(&picture).unwrap();
+        assert!(first.contains(&format!("docs/scale/{plot}")), "{first}");
+    }
+
+    // What is there is told again and not run again; what was cut off is.
+    std::fs::rename(
+        folder.path().join("scenario-runs/scale/missed-v1"),
+        folder.path().join("scenario-runs/scale/missed-v1.part"),
+    )
+    .unwrap();
+    let said = scale(folder.path(), &files).await;
+    assert!(
+        !said.contains("1 of 2") && said.contains("2 of 2: missed on v1"),
+        "{said}"
+    );
+    let said = scale(folder.path(), &files[..1]).await;
+    assert!(
+        said.contains("1 experiments: SCALE.md") && !said.contains(" of "),
+        "{said}"
+    );
+    assert!(
+        document().contains("### quiet") && !document().contains("### missed"),
+        "{}",
+        document()
+    );
+}
