@@ -183,6 +183,7 @@ impl KafkaLog {
 
     async fn round(&self) -> Result<LogStatus, LogError> {
         self.make_topics().await?;
+        self.producer.warm_up(&self.client.names.topic).await?;
         self.membership.join()?;
         let lags = self.lags().await?;
         self.compare_partitions(&lags);

@@ -1,7 +1,7 @@
 //! The producer: records in groups, each group safe on all in-sync replicas when its sender hears of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use coffee_rt_actors::domain::Order;
@@ -14,7 +14,8 @@ use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 
-use super::client::{self, ClientSettings, away};
+use super::client::{self, ClientSettings, away, blocking};
+use super::topics::metadata;
 
 /// How long a record may take to be safe; longer, and it is not known whether it is.
 pub const DELIVERY_TIMEOUT_MS: u64 = 4_000;
@@ -52,6 +53,8 @@ impl Outgoing {
 pub(super) struct Producer {
     settings: ClientSettings,
     current: Mutex<Option<Arc<Deliverer>>>,
+    /// Whether the current one has met a broker.
+    has_met_broker: AtomicBool,
     failures_in_a_row: AtomicU32,
 }
 
@@ -62,8 +65,20 @@ impl Producer {
         Self {
             settings,
             current: Mutex::default(),
+            has_met_broker: AtomicBool::new(false),
             failures_in_a_row: AtomicU32::new(0),
         }
+    }
+
+    /// Has the producer connect before the first record is sent: an idempotent one gets its id from a broker first, and asks
+    /// for it half a second late where it knew none.
+    pub(super) async fn warm_up(&self, topic: &str) -> Result<(), LogError> {
+        if !self.has_met_broker.load(Ordering::Relaxed) {
+            let (producer, topic) = (self.current()?, topic.to_owned());
+            blocking(move || metadata(producer.client(), &topic).map(drop)).await?;
+            self.has_met_broker.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Sends records, and waits until all of them are safe. After an error some may be.
@@ -132,6 +147,7 @@ impl Producer {
             None => tracing::info!(failures, "the producer delivers nothing, making another one"),
         }
         self.failures_in_a_row.store(0, Ordering::Relaxed);
+        self.has_met_broker.store(false, Ordering::Relaxed);
         let useless = current.take();
         // Its end waits for its thread.
         std::thread::spawn(move || drop(useless));
