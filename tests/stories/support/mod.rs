@@ -1,6 +1,6 @@
 //! What stories share: a node of the real binary on a database of its own, load with a ledger, and the recount.
 
-#[path = "../../store_support/mod.rs"]
+#[path = "../../parts/store_support/mod.rs"]
 mod store_support;
 
 mod books;

@@ -1,14 +1,11 @@
 //! What every store promises, run against each engine.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
-mod store_support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::store_support::*;
 use coffee_rt_actors::domain::{Cents, Instant};
 use coffee_rt_actors::ports::{Claim, DeltaContent, Horizon, HourCell, Outcome, RECENT_ORDERS, Snapshot, StoreError};
-use store_support::*;
 use uuid::Uuid;
 
 contract!(

@@ -1,17 +1,13 @@
 //! The client commands as a person or a script runs them: their output and exit codes.
 
-#![allow(clippy::unwrap_used)]
-
-mod node_double;
-
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::node_double::{Act, NodeDouble, State, problem, serve};
 use bytes::Bytes;
 use futures_util::SinkExt;
-use node_double::{Act, NodeDouble, State, problem, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;

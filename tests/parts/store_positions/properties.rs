@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use uuid::Uuid;
 
+use super::{PARTITION, accounts};
 use crate::store_support::*;
-use crate::{PARTITION, accounts};
 
 /// Logs that each engine gets.
 const LOGS: u32 = 24;

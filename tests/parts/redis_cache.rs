@@ -1,22 +1,16 @@
 //! The metrics under the Python original's keys in a real Redis.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
-#[path = "stories/support/own_service.rs"]
-#[allow(dead_code, reason = "shared with the stories")]
-mod own_service;
-mod store_support;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::own_service::OwnService;
+use crate::store_support::{DEADLINE, orders};
 use coffee_rt::adapters::redis::{RedisCache, STORED_TOTAL_MS};
 use coffee_rt_actors::domain::{Cents, Instant, Item};
 use coffee_rt_actors::ports::{CacheWrite, CachedMetrics, Horizon, HourCell, MetricsCache, Snapshot};
 use coffee_rt_actors::view::View;
-use own_service::OwnService;
 use redis::{Commands, Connection, FromRedisValue};
 use serde_json::json;
-use store_support::{DEADLINE, orders};
 
 const HOUR_SECONDS: i64 = 3_600;
 

@@ -1,17 +1,14 @@
 //! Shards that stand for partitions of a log: where their reading goes on, and that each record is accounted for.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod owners;
 mod properties;
-#[path = "../store_support/mod.rs"]
-mod store_support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::store_support::*;
 use coffee_rt_actors::domain::Order;
 use coffee_rt_actors::ports::{Outcome, StoreError};
-use store_support::*;
 use uuid::Uuid;
 
 contract!(

@@ -1,15 +1,11 @@
 //! The load driver against a node that misbehaves exactly as told: its ledger must know what the node really holds.
 
-#![allow(clippy::unwrap_used)]
-
-mod node_double;
-
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::node_double::{Act, NodeDouble};
 use coffee_rt::config::Version;
 use coffee_rt::load::{Arrivals, Driver, Fate, Finished, Options, Pace, RetryPolicy, profile_named};
-use node_double::{Act, NodeDouble};
 use tokio_util::sync::CancellationToken;
 
 /// Longer than any of these runs takes, even on a crowded machine.
@@ -187,7 +183,7 @@ async fn a_timeout_is_unknown_and_its_late_answer_is_never_anothers() {
 
 #[tokio::test]
 async fn refusals_are_repeated_only_when_asked() {
-    let refuse_first = |seen: node_double::Seen| match seen.same_key_before {
+    let refuse_first = |seen: crate::node_double::Seen| match seen.same_key_before {
         0 => Act::Refuse(503, 0),
         _ => Act::Answer,
     };

@@ -7,8 +7,8 @@ use std::time::Duration;
 use coffee_rt_actors::domain::Position;
 use coffee_rt_actors::ports::{OrderStore, StoreError};
 
+use super::{PARTITION, accounts, accounts_of_all};
 use crate::store_support::*;
-use crate::{PARTITION, accounts, accounts_of_all};
 
 contract!(
     who_claims_a_partition_last_has_it,

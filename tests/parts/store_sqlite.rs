@@ -1,13 +1,10 @@
 //! What only an SQLite file can do to a store: belong to one node, be locked by another program, grow a log.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
-mod store_support;
-
+use crate::store_support::*;
 use coffee_rt::adapters::sqlite::SqliteStore;
 use coffee_rt_actors::domain::Menu;
 use coffee_rt_actors::ports::{Horizon, OrderStore, StoreError};
 use sqlx::{ConnectOptions, Executor};
-use store_support::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_node_is_refused_and_a_reader_is_not() {

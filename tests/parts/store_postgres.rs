@@ -1,17 +1,14 @@
 //! What only PostgreSQL can do to a store: be away, come back, be shared by several nodes, and carry deltas.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
-mod store_support;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::store_support::bus::{delta, receive};
+use crate::store_support::*;
 use coffee_rt::adapters::postgres::{PostgresBus, PostgresStore};
 use coffee_rt_actors::domain::{Item, Menu};
 use coffee_rt_actors::ports::{Delta, DeltaBus, Horizon, OrderStore, StoreError};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use store_support::bus::{delta, receive};
-use store_support::*;
 
 type Test = tokio::task::JoinSet<()>;
 

@@ -1,19 +1,13 @@
 //! Deltas between nodes through a real Redis.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
-
-#[path = "stories/support/own_service.rs"]
-#[allow(dead_code, reason = "shared with the stories")]
-mod own_service;
-mod store_support;
 
 use std::time::{Duration, Instant};
 
+use crate::own_service::OwnService;
+use crate::store_support::DEADLINE;
+use crate::store_support::bus::{delta, next, receive};
 use coffee_rt::adapters::redis::{MAX_MESSAGE_BYTES, RedisBus};
 use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaStream, StoreError};
-use own_service::OwnService;
 use redis::Value;
-use store_support::DEADLINE;
-use store_support::bus::{delta, next, receive};
 
 /// Far more messages than wait for a reader.
 const FLOOD_MESSAGES: i64 = 2_000;
