@@ -5,4 +5,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 cargo build --release
+# What a panic prints of its way takes memory that is not the node's own.
+export RUST_BACKTRACE=0
 exec target/release/coffee-rt scenario scale scenarios/*.toml "$@"

@@ -12,12 +12,13 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub(super) struct Database<'a>(pub(super) &'a str);
 
 impl Database<'_> {
-    /// Nobody reads or writes a table for a while.
-    pub(super) async fn lock(&self, table: &str, lasts: Duration) -> Result<(), String> {
+    /// Nobody writes a table for a while, nor reads it unless told.
+    pub(super) async fn lock(&self, table: &str, readable: bool, lasts: Duration) -> Result<(), String> {
         let told = |error: sqlx::Error| format!("{table} cannot be locked: {error}");
         let mut conn = self.connect().await?;
         // The name was checked when the file was read.
-        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        let mode = if readable { "EXCLUSIVE" } else { "ACCESS EXCLUSIVE" };
+        let lock = format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
         conn.execute(sqlx::raw_sql(AssertSqlSafe(lock))).await.map_err(told)?;
         tokio::time::sleep(lasts).await;
         conn.close().await.map_err(told)

@@ -34,7 +34,7 @@ pub(super) enum Target {
     Node { node: usize, mode: NodeMode },
     Service { service: Service, mode: ServiceMode },
     Link { service: Service, trouble: Trouble },
-    Table(String),
+    Table { name: String, readable: bool },
     Connections(u32),
     Disk(Owner),
 }
@@ -85,7 +85,8 @@ impl Fault {
                 };
                 format!("{what} {}", service.name())
             }
-            Target::Table(table) => format!("lock {table}"),
+            Target::Table { name, readable: true } => format!("lock {name} for writers"),
+            Target::Table { name, .. } => format!("lock {name}"),
             Target::Connections(count) => format!("hold {count} connections to postgres"),
             Target::Disk(owner) => format!("fill the disk of {}", owner.name()),
         }
@@ -108,7 +109,7 @@ impl Fault {
             },
             Target::Service { service, mode } => world.services()?.disturb(*service, *mode, lasts).await,
             Target::Link { service, trouble } => world.links.disturb(*service, *trouble, lasts).await,
-            Target::Table(table) => world.database()?.lock(table, lasts).await,
+            Target::Table { name, readable } => world.database()?.lock(name, *readable, lasts).await,
             Target::Disk(owner) => match owner.service() {
                 Some(service) => world.services()?.fill_disk(service, lasts).await,
                 None => world.disk()?.fill(lasts).await,

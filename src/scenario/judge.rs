@@ -15,12 +15,14 @@ impl Run {
             faults,
             stored,
             viewers,
+            patrol,
             processes,
             steady,
         } = witnessed;
         let trials = || loads.iter().flat_map(|load| &load.trials);
         let ledgers: Vec<_> = trials().map(|trial| &trial.ledger).collect();
-        let promises = stored.promises(&ledgers);
+        let mut promises = stored.promises(&ledgers);
+        promises.push(patrol.check());
         let acknowledged: Vec<_> = trials().flat_map(|trial| &trial.moments).copied().collect();
         let ranks = stored.ranks();
         let viewers: Vec<_> = viewers

@@ -5,6 +5,7 @@
 //! file.toml ──▶ Scenario ──▶ Run ──┬─ loads (one driver each) ───────▶ nodes ──▶ store
 //!                                  ├─ faults, at their times ───────▶ actors, nodes, services, links, tables
 //!                                  ├─ viewers (sockets, readers) ◀── nodes
+//!                                  ├─ Patrol (audit, shown), again and again ◀── store, nodes
 //!                                  ├─ processes (time, memory) ◀──── nodes, services
 //!                                  └─ Stored (books, audit, shown) ◀─ store, nodes, when all is at rest
 //!                                         └──▶ judge ──▶ Outcome ──▶ report (JSON, JUnit, HTML), exit code
@@ -26,6 +27,7 @@ mod links;
 mod loads;
 mod machine;
 mod outcome;
+mod patrol;
 mod processes;
 mod readiness;
 pub mod report;

@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::file::Scenario;
 use super::loads::{Played, Player};
 use super::outcome::{Check, FaultOutcome, Outcome, ProcessOutcome};
+use super::patrol::Patrol;
 use super::processes::Watched;
 use super::steady;
 use super::stored::{self, Counts, Stored};
@@ -49,6 +50,7 @@ pub(super) struct Witnessed {
     pub(super) faults: Vec<FaultOutcome>,
     pub(super) stored: Stored,
     pub(super) viewers: Vec<Seen>,
+    pub(super) patrol: Patrol,
     pub(super) processes: Vec<ProcessOutcome>,
     pub(super) steady: Vec<Check>,
 }
@@ -144,8 +146,12 @@ impl Run {
         };
         let viewers = self.scenario.viewers.iter();
         let viewers = viewers.map(|viewer| viewer.look(world.host(viewer.node).client(), started, &looking));
-        let (acted, viewers, processes) =
-            tokio::join!(acting, join_all(viewers), watch(world, started, moment, &using));
+        let (acted, viewers, processes, patrol) = tokio::join!(
+            acting,
+            join_all(viewers),
+            watch(world, started, moment, &using),
+            Patrol::walk(world, started, &using)
+        );
         let (loads, faults, stored) = acted?;
         let mut steady = steady;
         steady.extend(steady::checks(&self.scenario.steady_state, world.host(0).client(), "after").await);
@@ -158,6 +164,7 @@ impl Run {
             faults,
             stored,
             viewers,
+            patrol,
             processes,
             steady,
         })

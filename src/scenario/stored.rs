@@ -46,11 +46,33 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// For a store that is at rest.
     pub(super) async fn read(world: &World) -> Result<Self, String> {
-        let read = async { stores::open_to_read(&world.settings).await?.audit().await };
-        let audit = in_time(read).await?;
+        let audit = audit(world).await?;
         let shown = join_all(world.hosts().map(shown)).await;
         Ok(Self { audit, shown })
+    }
+
+    /// For one that is written meanwhile: what is shown must have been stored before.
+    pub(super) async fn read_shown_first(world: &World) -> Result<Self, String> {
+        let shown = join_all(world.hosts().map(shown)).await;
+        let audit = audit(world).await?;
+        Ok(Self { audit, shown })
+    }
+
+    /// What is counted otherwise than it is stored, or shown and not stored. A dashboard may be late.
+    pub(super) fn untrue(&self) -> Vec<String> {
+        let orders = self.audit.orders;
+        let shown = self.shown.iter().flatten().filter(|shown| **shown > orders);
+        let shown = shown.map(|shown| format!("{shown} orders are shown of {orders}"));
+        self.differences().chain(shown).collect()
+    }
+
+    fn differences(&self) -> impl Iterator<Item = String> {
+        self.audit.differences.iter().map(|difference| {
+            let (what, recounted) = (&difference.what, &difference.recounted);
+            format!("{what}: recounted {recounted}, recorded {}", difference.recorded)
+        })
     }
 
     /// Whether what is counted is what is stored, and what is shown.
@@ -116,10 +138,6 @@ impl Stored {
 
     /// The promises, and how each is broken.
     pub(super) fn promises(&self, ledgers: &[&Ledger]) -> Vec<Check> {
-        let differences = self.counts.audit.differences.iter().map(|difference| {
-            let (what, recounted) = (&difference.what, &difference.recounted);
-            format!("{what}: recounted {recounted}, recorded {}", difference.recorded)
-        });
         let orders = self.counts.audit.orders;
         let shown = self.counts.shown.iter().filter_map(|shown| match shown {
             Ok(shown) if *shown == orders => None,
@@ -131,7 +149,7 @@ impl Stored {
                 "every acknowledged order is stored once, as it was sent, and no other",
                 broken_promises(ledgers, &self.books, &self.before),
             ),
-            Check::new("what is counted is what is stored", differences.collect()),
+            Check::new("what is counted is what is stored", self.counts.differences().collect()),
             Check::new("what is shown is what is stored", shown.collect()),
         ]
     }
@@ -151,6 +169,10 @@ async fn books(world: &World, before: &Before) -> Result<Books, String> {
 fn place(world: &World) -> (Option<&str>, &Path) {
     let url = world.settings.database_url.as_ref().map(|url| url.reveal());
     (url, &world.settings.sqlite_path)
+}
+
+async fn audit(world: &World) -> Result<AuditReport, String> {
+    in_time(async { stores::open_to_read(&world.settings).await?.audit().await }).await
 }
 
 /// Orders by a node's dashboard.

@@ -24,6 +24,7 @@ mod partitions;
 mod redelivery;
 mod replay;
 mod scale;
+mod scenario_drills;
 mod scenarios;
 mod secure_kafka;
 mod shared_redis;

@@ -5,13 +5,14 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use coffee_rt::client::NodeClient;
+use coffee_rt::scenario::books::{Before, Books};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::support::{DEADLINE, Database, Node, eventually, within};
+use crate::support::{Database, Node, eventually, within};
 
 /// The longest that a shortened scenario may take.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -30,14 +31,22 @@ retry_refused = true
 "#;
 
 /// A folder with one scenario.
-struct Scene {
+pub struct Scene {
     folder: TempDir,
     file: PathBuf,
 }
 
 impl Scene {
-    fn of(text: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    pub fn of(text: &str) -> Self {
+        Self::within(tempfile::tempdir().unwrap(), text)
+    }
+
+    /// One that needs services: they are started by the checkout that the file is in.
+    pub fn in_checkout(text: &str) -> Self {
+        Self::within(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(), text)
+    }
+
+    fn within(folder: TempDir, text: &str) -> Self {
         let file = folder.path().join("scene.toml");
         std::fs::write(&file, text).unwrap();
         Self { folder, file }
@@ -64,7 +73,7 @@ impl Scene {
     }
 
     /// Runs it to its end: the exit code, the report and what is said beside it.
-    async fn run(&self, more: &[&str]) -> (i32, Value, String) {
+    pub async fn run(&self, more: &[&str]) -> (i32, Value, String) {
         self.run_file(&self.file, more).await
     }
 
@@ -181,38 +190,6 @@ fn every_scenario_has_its_story_and_follows_the_published_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deliberate_faults_are_found() {
-    let busy = QUIET.replace("rate = 60", "rate = 600");
-    for (drill, promise) in [
-        ("skip-deduplication", 0),
-        ("acknowledge-before-commit", 0),
-        ("count-conflicts", 1),
-    ] {
-        let text = format!(
-            r#"{busy}
-[load.profiles]
-tourist = 1
-[setup.settings]
-COFFEE_RT_FAULT_DRILL = "{drill}"
-[[fault]]
-actor = "v1/batcher-0"
-at = "500ms"
-every = "60ms"
-times = 40
-"#
-        );
-        let (code, report, said) = Scene::of(&text).run(&[]).await;
-        assert_eq!(code, 3, "{drill}: {report:#}\n{said}");
-        assert_eq!(report["verdict"], "promise_broken");
-        assert_eq!(report["promises"][promise]["holds"], false, "{drill}: {report:#}");
-        assert!(
-            said.contains("repeat with: coffee-rt scenario run") && said.contains("--seed 7"),
-            "{said}"
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_way_to_fail_has_its_exit_code() {
     let unknown_actor = "[[fault]]\nactor = \"v1/waiter\"\nat = \"1s\"\n";
     for (text, code, why) in [
@@ -283,12 +260,15 @@ async fn a_node_that_ends_by_itself_is_told_at_once() {
     let scene = Scene::of(&QUIET.replace("3s", "600s"));
     let child = scene.piped(&scene.file);
     let runs = scene.folder.path().join("scenario-runs");
-    let node = within(DEADLINE, "the node runs", async || {
-        let log = std::fs::read_to_string(runs.join("scene-7/node.log")).unwrap_or_default();
-        let node = nodes_in(&runs).pop().filter(|_| log.contains("listening"));
-        node.ok_or(log)
-    });
-    kill(Pid::from_raw(node.await.parse().unwrap()), Signal::SIGKILL).unwrap();
+    eventually("orders are stored", async || {
+        let file = runs.join("scene-7/data/coffee-rt.db");
+        let books = Books::read(None, &file, &Before::default()).await;
+        let stored = books.map_err(|error| error.to_string())?.rows;
+        (stored > 0).then_some(()).ok_or_else(|| "none yet".to_owned())
+    })
+    .await;
+    let node = nodes_in(&runs).pop().unwrap();
+    kill(Pid::from_raw(node.parse().unwrap()), Signal::SIGKILL).unwrap();
     let output = tokio::time::timeout(LIMIT, child.wait_with_output())
         .await
         .unwrap()

@@ -40,6 +40,9 @@ pub(super) struct RawFault {
     link: Option<Service>,
     /// A table of PostgreSQL that nobody reads or writes meanwhile.
     lock_table: Option<String>,
+    /// With lock_table: whether it can be read all the same.
+    #[serde(default)]
+    readable: bool,
     /// Connections that are taken from PostgreSQL.
     hold_connections: Option<u32>,
     /// Whose disk is filled; setup.disk_mb says how large it is.
@@ -113,6 +116,9 @@ impl RawFault {
         if self.link.is_none() && on_link.contains(&true) {
             return Err("latency, jitter, cut and limit_bytes are for a link".to_owned());
         }
+        if self.readable && self.lock_table.is_none() {
+            return Err("readable is for lock_table".to_owned());
+        }
         if self.mode.is_some() && self.actor.is_none() && self.node.is_none() && self.service.is_none() {
             return Err("mode is what is done to an actor, a node or a service".to_owned());
         }
@@ -140,7 +146,8 @@ impl RawFault {
             if table.is_empty() || !table.chars().all(simple) {
                 return Err(format!("{table:?} is no table: write it like coffee_rt.order_rows"));
             }
-            return Ok(Target::Table(table.clone()));
+            let (name, readable) = (table.clone(), self.readable);
+            return Ok(Target::Table { name, readable });
         }
         if let Some(count) = self.hold_connections {
             has(setup, Service::Postgres)?;

@@ -1,0 +1,124 @@
+//! A scenario's checks can fail: with a deliberate fault in the node, each promise is found broken by the run of a file, with
+//! the exit code for it.
+
+use serde_json::Value;
+
+use crate::scenarios::Scene;
+
+/// The exit code of a broken promise.
+const BROKEN: i32 = 3;
+/// Places of promises in a report.
+const STORED_ONCE: usize = 0;
+const COUNTED: usize = 1;
+const TRUE_MEANWHILE: usize = 3;
+
+/// Customers of whom many tap twice.
+const TOURISTS: &str = "rate = 600\nprofiles = { tourist = 1 }";
+/// Those who carry orders die again and again.
+const KILLS: &str = "mode = \"kill\"\nat = \"500ms\"\nevery = \"60ms\"\ntimes = 40";
+
+/// A scenario of a few seconds.
+fn text(setup: &str, drill: &str, load: &str, faults: &[String]) -> String {
+    let faults: String = faults.iter().map(|fault| format!("[[fault]]\n{fault}\n")).collect();
+    format!(
+        "about = \"a drill\"
+[setup]
+{setup}
+settings = {{ COFFEE_RT_FAULT_DRILL = \"{drill}\" }}
+[[load]]
+name = \"customers\"
+duration = \"6s\"
+retry_refused = true
+{load}
+{faults}"
+    )
+}
+
+/// The promise is broken, and that is what is said of the run.
+async fn assert_found(scene: Scene, drill: &str, promise: usize) {
+    let (code, report, said) = scene.run(&[]).await;
+    assert_eq!(code, BROKEN, "{drill}: {report:#}\n{said}");
+    assert_eq!(report["verdict"], "promise_broken");
+    assert_eq!(
+        report["promises"][promise]["holds"], false,
+        "{drill}: {:#}",
+        report["promises"]
+    );
+    println!("{drill}: {}", report["promises"][promise]["found"][0]);
+    let repeated = said.contains("repeat with: coffee-rt scenario run") && said.contains("--seed 7");
+    assert!(repeated, "{said}");
+}
+
+fn killing(actor: &str) -> Vec<String> {
+    vec![format!("actor = \"{actor}\"\n{KILLS}")]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliberate_faults_of_v1_are_found() {
+    for (drill, promise) in [
+        ("skip-deduplication", STORED_ONCE),
+        ("acknowledge-before-commit", STORED_ONCE),
+        ("count-conflicts", COUNTED),
+    ] {
+        let scene = Scene::of(&text("", drill, TOURISTS, &killing("v1/batcher-0")));
+        assert_found(scene, drill, promise).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliberate_faults_of_v2_are_found() {
+    let setup = "versions = [\"v2\"]\nservices = [\"postgres\", \"redis\"]";
+    let lock = |more: &str| format!("lock_table = \"coffee_rt.order_rows\"\nat = \"1s\"\nlasts = \"4s\"\n{more}");
+    let crash = "node = 1\nat = \"2500ms\"\nlasts = \"500ms\"".to_owned();
+    for (drill, faults, promise) in [
+        ("acknowledge-before-commit", killing("v2/appender"), STORED_ONCE),
+        ("count-conflicts", killing("v2/pair-0/*"), COUNTED),
+        // Commits wait for the lock: what was read meanwhile must not be gone with the node, and not be shown either.
+        ("settle-before-commit", vec![lock(""), crash], STORED_ONCE),
+        ("delta-before-commit", vec![lock("readable = true")], TRUE_MEANWHILE),
+    ] {
+        assert_found(
+            Scene::in_checkout(&text(setup, drill, TOURISTS, &faults)),
+            drill,
+            promise,
+        )
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliberate_faults_of_v3_are_found() {
+    let setup = "versions = [\"v3\"]\nservices = [\"postgres\", \"kafka\"]";
+    let lock = "lock_table = \"coffee_rt.order_rows\"\nat = \"1s\"\nlasts = \"2s\"".to_owned();
+    // The commit that waits for the lock ends with the database, and the node that would repeat it is gone.
+    let crash = "node = 1\nat = \"1800ms\"\nlasts = \"2s\"".to_owned();
+    let outage = "service = \"postgres\"\nat = \"2300ms\"\nlasts = \"200ms\"".to_owned();
+    for (drill, faults, promise) in [
+        ("acknowledge-before-commit", killing("v3/appender"), STORED_ONCE),
+        ("advance-before-commit", vec![lock, crash, outage], STORED_ONCE),
+    ] {
+        assert_found(
+            Scene::in_checkout(&text(setup, drill, TOURISTS, &faults)),
+            drill,
+            promise,
+        )
+        .await;
+    }
+}
+
+/// The same scenarios without a drill break nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_drill_nothing_is_found() {
+    let scene = Scene::of(&text("", "", TOURISTS, &killing("v1/batcher-0")));
+    let (code, report, said) = scene.run(&[]).await;
+    assert_eq!(code, 0, "{report:#}\n{said}");
+    let promises = report["promises"].as_array().unwrap();
+    assert!(
+        promises.iter().all(|promise| promise["holds"] == Value::Bool(true)),
+        "{promises:#?}"
+    );
+    assert!(
+        !promises[TRUE_MEANWHILE]["name"].as_str().unwrap().contains("(0 looks)"),
+        "{promises:#?}"
+    );
+}
