@@ -210,11 +210,9 @@ fn away(error: sqlx::Error) -> StoreError {
 #[must_use]
 pub fn broken_promises(ledgers: &[&Ledger], books: &Books, before: &Before) -> Vec<String> {
     let mut broken: Vec<String> = ledgers.iter().flat_map(|ledger| ledger.broken()).cloned().collect();
-    if books.left_from_before < before.orders {
-        broken.push(format!(
-            "{} orders that were stored before are gone",
-            before.orders - books.left_from_before
-        ));
+    if books.left_from_before != before.orders {
+        let (was, left) = (before.orders, books.left_from_before);
+        broken.push(format!("of {was} orders that were stored before there are {left}"));
     }
     let mut known = 0;
     for order in ledgers.iter().flat_map(|ledger| ledger.orders()) {
@@ -284,7 +282,7 @@ mod tests {
         assert_eq!(
             broken_promises(&[], &books, &before),
             [
-                "1 orders that were stored before are gone",
+                "of 3 orders that were stored before there are 2",
                 "1 stored orders were never sent"
             ]
         );

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -135,8 +135,18 @@ async fn strike(client: &NodeClient, path: &str, mode: ActorMode, lasts: Option<
     if meant.is_empty() {
         return Err(format!("no actor is meant by {path}"));
     }
-    try_join_all(meant.iter().map(|path| hit(client, path, &fault))).await?;
-    Ok(meant.join(", "))
+    // One may be between two generations, or below one that was hit just now.
+    let hits = join_all(meant.iter().map(|path| hit(client, path, &fault))).await;
+    let hit = meant
+        .iter()
+        .zip(&hits)
+        .filter(|(_, hit)| hit.is_ok())
+        .map(|(path, _)| &**path);
+    let hit: Vec<_> = hit.collect();
+    match hits.into_iter().find_map(Result::err) {
+        Some(error) if hit.is_empty() => Err(error),
+        _ => Ok(hit.join(", ")),
+    }
 }
 
 async fn hit(client: &NodeClient, path: &str, fault: &Value) -> Result<(), String> {

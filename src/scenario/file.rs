@@ -19,10 +19,11 @@ use super::threshold::{Kind, Threshold};
 use super::viewers::Viewer;
 use super::world::node_name;
 use crate::config::{Version, Versions};
-use crate::load::{MAX_ORDERS, Options};
+use crate::load::Options;
 
 mod error;
 mod fault;
+mod length;
 mod load;
 mod setup;
 mod viewer;
@@ -32,6 +33,7 @@ pub use setup::MAX_STORED_ORDERS;
 
 use error::each;
 use fault::RawFault;
+use length::all_orders;
 use load::RawLoad;
 use setup::RawSetup;
 use viewer::{RawReader, RawSubscriber};
@@ -305,73 +307,6 @@ impl Scenario {
     pub fn schema() -> Value {
         schemars::schema_for!(RawScenario).to_value()
     }
-
-    /// From the start to the last order and the last fault.
-    #[must_use]
-    pub fn length(&self) -> Duration {
-        let loads = self.loads.iter().map(|load| load.start + load.duration);
-        loads
-            .chain(self.faults.iter().map(|fault| fault.at))
-            .max()
-            .unwrap_or_default()
-    }
-
-    /// The same scenario with each time divided: loads are shorter, and faults come earlier. How long a fault lasts stays.
-    #[must_use]
-    pub fn shortened(mut self, times: u32) -> Self {
-        let times = times.max(1);
-        self.stored_orders /= u64::from(times);
-        for load in &mut self.loads {
-            load.start /= times;
-            load.duration /= times;
-            load.options.duration = Some(load.duration);
-        }
-        for viewer in &mut self.viewers {
-            viewer.start /= times;
-            viewer.duration = viewer.duration.map(|duration| duration / times);
-        }
-        for fault in &mut self.faults {
-            fault.at /= times;
-        }
-        self
-    }
-
-    /// The same scenario with each time multiplied: a soak for hours in place of minutes.
-    ///
-    /// # Errors
-    /// Where that is more than can be remembered.
-    pub fn lengthened(mut self, times: u32) -> Result<Self, String> {
-        let times = times.max(1);
-        for load in &mut self.loads {
-            load.start *= times;
-            load.duration *= times;
-            load.options.duration = Some(load.duration);
-        }
-        for viewer in &mut self.viewers {
-            viewer.start *= times;
-            viewer.duration = viewer.duration.map(|duration| duration * times);
-        }
-        for fault in &mut self.faults {
-            fault.at *= times;
-        }
-        all_orders(&self.loads)?;
-        Ok(self)
-    }
-}
-
-/// The orders of all loads, as far as rates say how many there are, must fit the memory.
-fn all_orders(loads: &[Load]) -> Result<(), String> {
-    let orders = loads.iter().filter_map(|load| {
-        let rate = load.options.pace.mean_rate()?;
-        Some(rate * load.duration.as_secs_f64())
-    });
-    let orders: f64 = orders.sum();
-    if orders > MAX_ORDERS as f64 {
-        return Err(format!(
-            "{orders:.0} orders of all loads are more than are remembered ({MAX_ORDERS}): shorten them or lower their rates"
-        ));
-    }
-    Ok(())
 }
 
 impl fmt::Display for Load {

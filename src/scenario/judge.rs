@@ -22,7 +22,7 @@ impl Run {
         let trials = || loads.iter().flat_map(|load| &load.trials);
         let ledgers: Vec<_> = trials().map(|trial| &trial.ledger).collect();
         let mut promises = stored.promises(&ledgers);
-        promises.push(patrol.check());
+        promises.extend(patrol.check());
         let acknowledged: Vec<_> = trials().flat_map(|trial| &trial.moments).copied().collect();
         let ranks = stored.ranks();
         let viewers: Vec<_> = viewers
@@ -52,6 +52,7 @@ impl Run {
             .map(|threshold| threshold.judge(&loads, &viewers, &processes))
             .collect();
         thresholds.extend(steady);
+        thresholds.extend(loads.iter().filter_map(search));
         Outcome {
             scenario: self.name.clone(),
             about: self.scenario.about.clone(),
@@ -85,6 +86,14 @@ impl Run {
             processes,
         }
     }
+}
+
+/// A search that finds no rate is no success, whatever else is asked for.
+fn search(load: &LoadOutcome) -> Option<Check> {
+    let found = load.breakpoint.as_ref()?.rate_per_second;
+    let missing = || "not even the first one was".to_owned();
+    let name = format!("a rate of {} is sustained", load.name);
+    Some(Check::new(&name, found.is_none().then(missing).into_iter().collect()))
 }
 
 /// What must have happened for the rest to mean anything.

@@ -13,7 +13,7 @@ use super::file::{Load, Scenario};
 use super::outcome::LoadMoment;
 use super::steady;
 use super::world::World;
-use crate::load::{Driver, Finished, Lap, Options, Progress, Report};
+use crate::load::{Driver, Finished, Lap, MAX_RATE_PER_SECOND, Options, Progress, Report};
 
 /// How often the progress of a load is noted.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -78,7 +78,7 @@ impl Player<'_> {
                 // Of a load that there was no rate for, nobody was served, and that is told.
                 return Ok(Played::default());
             };
-            options.set_rate(rate * follows.share);
+            options.set_rate((rate * follows.share).min(MAX_RATE_PER_SECOND));
             started = Instant::now();
         }
         tokio::time::sleep_until((started + load.start).into()).await;

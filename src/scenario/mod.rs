@@ -33,6 +33,7 @@ mod readiness;
 pub mod report;
 mod run;
 pub mod scale;
+mod script;
 mod services;
 mod span;
 mod steady;

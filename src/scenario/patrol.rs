@@ -53,13 +53,16 @@ impl Patrol {
             .extend(told.map(|what| format!("at {:.1} s: {what}", at.as_secs_f64())));
     }
 
-    /// The promise, and how it was broken.
-    pub(super) fn check(self) -> Check {
+    /// The promise, and how it was broken. Where nothing was looked at, nothing is promised.
+    pub(super) fn check(self) -> Option<Check> {
+        if self.looks == 0 {
+            return None;
+        }
         let name = format!(
             "whenever it was looked, what was counted and shown was stored ({} looks)",
             self.looks
         );
-        Check::new(&name, self.found)
+        Some(Check::new(&name, self.found))
     }
 }
 
@@ -75,11 +78,12 @@ mod tests {
         let many = vec![String::new(); MAX_FINDINGS];
         patrol.note(&many, Duration::from_secs(3));
         assert_eq!(patrol.found.len(), MAX_FINDINGS);
-        let check = patrol.check();
+        let check = patrol.check().unwrap();
         assert!(!check.holds && check.name.ends_with("(3 looks)"), "{check:?}");
         assert_eq!(check.found[0], "at 2.5 s: 3 orders are shown of 2");
         let mut calm = Patrol::default();
         calm.note(&[], Duration::from_secs(1));
-        assert!(calm.check().holds);
+        assert!(calm.check().unwrap().holds);
+        assert_eq!(Patrol::default().check(), None);
     }
 }

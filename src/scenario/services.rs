@@ -1,25 +1,19 @@
 //! Services of a scenario's own: real ones, started for the run in its folder and gone with it.
 
 use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
-use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::process::Command;
 
 use super::processes::family;
+use super::script::Script;
 
 /// Starts and stops services; in every checkout.
 const SCRIPT: &str = "deploy/local/services";
-/// How long a command of it may take: the first one may have to install the service.
-const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
 /// What a node can be given to work with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -72,12 +66,10 @@ pub(super) enum ServiceMode {
 
 /// Services that run. End them with [`Services::down`]; those that are dropped are ended, too.
 pub(super) struct Services {
-    script: PathBuf,
+    script: Script,
     home: PathBuf,
     /// What the script says of them.
     pub(super) variables: BTreeMap<String, String>,
-    /// The script's own process, where it is at work.
-    at_work: Mutex<Option<i32>>,
     /// Whether something may be left to end.
     up: bool,
 }
@@ -87,10 +79,9 @@ impl Services {
     /// With a size, the data of each is on a disk of its own.
     pub(super) async fn up(wanted: &[Service], disk_mb: Option<u32>, near: &Path, home: &Path) -> Result<Self, String> {
         let mut services = Self {
-            script: beside(near, SCRIPT)?,
+            script: Script::near(near, SCRIPT)?,
             home: home.to_owned(),
             variables: BTreeMap::new(),
-            at_work: Mutex::default(),
             up: true,
         };
         let size = disk_mb.map(|size| format!("--disk-mb={size}"));
@@ -145,7 +136,7 @@ impl Services {
 
     /// Ends them all and deletes their data.
     pub(super) async fn down(mut self) -> Result<(), String> {
-        self.until_idle();
+        self.script.until_idle();
         self.wake();
         let down = self.run("down", &[]).await.map(drop);
         self.up = down.is_err();
@@ -173,44 +164,13 @@ impl Services {
         Ok(())
     }
 
-    /// A command that nobody waits for any more is not cut off in its middle: what it starts must be known before it is ended.
-    fn until_idle(&self) {
-        if let Some(script) = self.at_work.lock().take() {
-            // It may be gone.
-            let _ = waitpid(Pid::from_raw(script), None);
-        }
-    }
-
-    fn command(&self, command: &str, names: &[&str]) -> std::process::Command {
-        let mut services = std::process::Command::new(&self.script);
-        services.arg(command).args(names).arg("--home").arg(&self.home);
-        // Ctrl-C is meant for the scenario, and a second one is no reason to leave half of it running.
-        services.stdin(Stdio::null()).process_group(0);
-        services
-    }
-
     async fn run(&self, command: &str, names: &[&str]) -> Result<String, String> {
-        let mut services = Command::from(self.command(command, names));
-        let told = |error: std::io::Error| format!("{}: {error}", self.script.display());
-        let script = services
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(told)?;
-        *self.at_work.lock() = script.id().and_then(|id| i32::try_from(id).ok());
-        let output = tokio::time::timeout(COMMAND_LIMIT, script.wait_with_output()).await;
-        let output = output.map_err(|_| format!("services {command} takes longer than {COMMAND_LIMIT:?}"))?;
-        *self.at_work.lock() = None;
-        let output = output.map_err(told)?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(format!(
-            "services {command} {}: {}: {said}",
-            names.join(" "),
-            output.status
-        ))
+        self.script.run(&self.words(command, names)).await
+    }
+
+    fn words<'a>(&'a self, command: &'a str, names: &[&'a str]) -> Vec<&'a str> {
+        let home = self.home.to_str().unwrap_or_default();
+        [&[command], names, &["--home", home]].concat()
     }
 }
 
@@ -219,27 +179,14 @@ impl Drop for Services {
         if !self.up {
             return;
         }
-        self.until_idle();
+        self.script.until_idle();
         self.wake();
-        let mut down = self.command("down", &[]);
-        let ended = down.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !ended.is_ok_and(|status| status.success()) {
-            let (script, home) = (self.script.display(), self.home.display());
-            eprintln!("coffee-rt: services stay behind: end them with: {script} down --home {home}");
+        let down = self.words("down", &[]);
+        if !self.script.run_at_last(&down) {
+            eprintln!(
+                "coffee-rt: services stay behind: end them with: {}",
+                self.script.line(&down)
+            );
         }
     }
-}
-
-/// A script of the checkout that a file is in.
-pub(super) fn beside(file: &Path, script: &str) -> Result<PathBuf, String> {
-    let file = file
-        .canonicalize()
-        .map_err(|error| format!("{}: {error}", file.display()))?;
-    let mut scripts = file.ancestors().map(|folder| folder.join(script));
-    scripts.find(|script| script.is_file()).ok_or_else(|| {
-        format!(
-            "there is no {script} above {}: a scenario that needs services or a disk of its own runs in a checkout",
-            file.display()
-        )
-    })
 }

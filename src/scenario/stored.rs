@@ -28,6 +28,8 @@ const CALM: Duration = Duration::from_millis(1_500);
 /// How often it is looked, at most; a look at a large store takes a while, and the next one waits so many times as long.
 const SETTLE_POLL: Duration = Duration::from_millis(250);
 const PAUSE_FOR_A_LOOK: u32 = 5;
+/// How long orders of before may take until they are stored, counted and shown.
+const BEFORE_LIMIT: Duration = Duration::from_secs(30);
 /// How long the store may take to be read.
 const READ_LIMIT: Duration = Duration::from_secs(120);
 
@@ -155,8 +157,22 @@ impl Stored {
     }
 }
 
-/// What the nodes' store has before anybody comes.
+/// What the nodes' store has before anybody comes, when it is counted and shown. Orders that are on their way to it would be
+/// taken for those of nobody.
 pub(super) async fn before(world: &World) -> Result<Before, String> {
+    let began = Instant::now();
+    loop {
+        let (idle, counts) = (have_no_work(world).await, Counts::read(world).await);
+        if idle && counts.as_ref().is_ok_and(Counts::agree) {
+            break;
+        }
+        if began.elapsed() > BEFORE_LIMIT {
+            counts?;
+            let hint = "with --url, DATABASE_URL or COFFEE_RT_SQLITE_PATH must name the node's store, and nobody else may order";
+            return Err(format!("what the node shows is not what is stored: {hint}"));
+        }
+        tokio::time::sleep(SETTLE_POLL).await;
+    }
     let (url, file) = place(world);
     in_time(Before::read(url, file)).await
 }

@@ -1,7 +1,7 @@
 //! SCALE.md: experiments are run once, and told in a document that anyone can make again.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use tokio::process::Command;
 
@@ -9,12 +9,16 @@ use crate::scenarios::{LIMIT, QUIET};
 
 /// Runs experiments in a folder; what was said.
 async fn scale(folder: &Path, files: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_coffee-rt"));
-    command.args(["scenario", "scale", "--shorten", "2"]).args(files);
-    command.current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(LIMIT, command.output()).await.unwrap().unwrap();
+    let output = output(folder, &[files, &["--shorten", "2"]].concat()).await;
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
+}
+
+async fn output(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coffee-rt"));
+    command.args(["scenario", "scale"]).args(arguments);
+    command.current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    tokio::time::timeout(LIMIT, command.output()).await.unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,5 +80,22 @@ async fn experiments_are_run_once_and_told() {
         document().contains("### quiet") && !document().contains("### missed"),
         "{}",
         document()
+    );
+
+    // Reports of other settings are not taken for these, and nothing is deleted that may still be served.
+    let other = output(folder.path(), &["quiet.toml", "--shorten", "3"]).await;
+    assert_eq!(other.status.code(), Some(2), "{other:?}");
+    let left = folder
+        .path()
+        .join("scenario-runs/scale/missed-v1.part/services/postgres");
+    std::fs::remove_dir_all(folder.path().join("scenario-runs/scale/missed-v1")).unwrap();
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join("pid"), "1").unwrap();
+    let refused = output(folder.path(), &["missed.toml"]).await;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(4), "{said}");
+    assert!(
+        said.contains("deploy/local/services down --home") && left.exists(),
+        "{said}"
     );
 }

@@ -12,6 +12,12 @@ const STORED_ONCE: usize = 0;
 const COUNTED: usize = 1;
 const TRUE_MEANWHILE: usize = 3;
 
+/// What nodes run and stand on.
+const V2: &str = "versions = [\"v2\"]\nservices = [\"postgres\", \"redis\"]";
+const V3: &str = "versions = [\"v3\"]\nservices = [\"postgres\", \"kafka\"]";
+/// The most runs until a fault that needs its moment is met.
+const SEEDS: u32 = 6;
+
 /// Customers of whom many tap twice.
 const TOURISTS: &str = "rate = 600\nprofiles = { tourist = 1 }";
 /// Those who carry orders die again and again.
@@ -67,7 +73,6 @@ async fn deliberate_faults_of_v1_are_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deliberate_faults_of_v2_are_found() {
-    let setup = "versions = [\"v2\"]\nservices = [\"postgres\", \"redis\"]";
     let lock = |more: &str| format!("lock_table = \"coffee_rt.order_rows\"\nat = \"1s\"\nlasts = \"4s\"\n{more}");
     let crash = "node = 1\nat = \"2500ms\"\nlasts = \"500ms\"".to_owned();
     for (drill, faults, promise) in [
@@ -77,33 +82,48 @@ async fn deliberate_faults_of_v2_are_found() {
         ("settle-before-commit", vec![lock(""), crash], STORED_ONCE),
         ("delta-before-commit", vec![lock("readable = true")], TRUE_MEANWHILE),
     ] {
-        assert_found(
-            Scene::in_checkout(&text(setup, drill, TOURISTS, &faults)),
-            drill,
-            promise,
-        )
-        .await;
+        assert_found(Scene::in_checkout(&text(V2, drill, TOURISTS, &faults)), drill, promise).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deliberate_faults_of_v3_are_found() {
-    let setup = "versions = [\"v3\"]\nservices = [\"postgres\", \"kafka\"]";
-    let lock = "lock_table = \"coffee_rt.order_rows\"\nat = \"1s\"\nlasts = \"2s\"".to_owned();
-    // The commit that waits for the lock ends with the database, and the node that would repeat it is gone.
-    let crash = "node = 1\nat = \"1800ms\"\nlasts = \"2s\"".to_owned();
-    let outage = "service = \"postgres\"\nat = \"2300ms\"\nlasts = \"200ms\"".to_owned();
-    for (drill, faults, promise) in [
-        ("acknowledge-before-commit", killing("v3/appender"), STORED_ONCE),
-        ("advance-before-commit", vec![lock, crash, outage], STORED_ONCE),
-    ] {
-        assert_found(
-            Scene::in_checkout(&text(setup, drill, TOURISTS, &faults)),
-            drill,
-            promise,
-        )
-        .await;
+async fn acknowledging_before_the_topic_has_it_is_found() {
+    let drill = "acknowledge-before-commit";
+    let scene = Scene::in_checkout(&text(V3, drill, TOURISTS, &killing("v3/appender")));
+    assert_found(scene, drill, STORED_ONCE).await;
+}
+
+/// What is lost is a commit that the database had not ended when it died, and that nobody repeats since the node dies, too. Of
+/// four runs three or so have one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moving_the_position_before_the_commit_is_found() {
+    let deaths = |at_millis: u64| {
+        let (outage, crash) = (at_millis, at_millis + 400);
+        [
+            format!("service = \"postgres\"\nat = \"{outage}ms\"\nlasts = \"900ms\""),
+            format!("node = 1\nat = \"{crash}ms\"\nlasts = \"100ms\""),
+        ]
+    };
+    let busy = "rate = 3_000\nprofiles = { tourist = 1 }";
+    let deaths = [1_000, 3_000, 5_000].map(deaths).concat();
+    let text = text(V3, "advance-before-commit", busy, &deaths);
+    for seed in 0..SEEDS {
+        let (code, report, said) = Scene::in_checkout(&text).run(&["--seed", &seed.to_string()]).await;
+        println!("seed {seed}: exit code {code}");
+        match code {
+            0 => {}
+            BROKEN => {
+                assert_eq!(
+                    report["promises"][STORED_ONCE]["holds"], false,
+                    "{:#}",
+                    report["promises"]
+                );
+                return;
+            }
+            _ => panic!("{code}: {said}"),
+        }
     }
+    panic!("nothing was found in {SEEDS} runs");
 }
 
 /// The same scenarios without a drill break nothing.

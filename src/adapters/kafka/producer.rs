@@ -75,7 +75,11 @@ impl Producer {
     pub(super) async fn warm_up(&self, topic: &str) -> Result<(), LogError> {
         if !self.has_met_broker.load(Ordering::Relaxed) {
             let (producer, topic) = (self.current()?, topic.to_owned());
-            blocking(move || metadata(producer.client(), &topic).map(drop)).await?;
+            let asked = producer.clone();
+            if let Err(error) = blocking(move || metadata(asked.client(), &topic).map(drop)).await {
+                self.throw_away_if_useless(&producer);
+                return Err(error);
+            }
             self.has_met_broker.store(true, Ordering::Relaxed);
         }
         Ok(())

@@ -22,7 +22,7 @@ use crate::scenario::{Environment, Outcome, Run, Verdict, report};
 #[command(after_help = "Examples:
   coffee-rt scenario run scenarios/kill-actors.toml
   coffee-rt scenario run scenarios/spike.toml --version v3 --shorten 2 --json
-  coffee-rt scenario run scenarios/soak.toml --lengthen 60
+  coffee-rt scenario run scenarios/soak.toml --lengthen 90
   coffee-rt scenario run scenarios/spike.toml --url http://127.0.0.1:8005     a node that runs already, and takes no other orders
 
 Nodes and services are started in a folder of the run's own, and ended with it, after Ctrl-C too.
@@ -99,18 +99,6 @@ pub(super) async fn play(args: &Args) -> Result<(Outcome, PathBuf), Failure> {
     let folder = args.out.clone();
     let folder = folder.unwrap_or_else(|| format!("scenario-runs/{name}{of_version}-{seed}").into());
     let folder = new_folder(&folder)?;
-    let (file, shorten, lengthen) = (args.file.display(), args.shorten, args.lengthen);
-    let times = if lengthen > 1 {
-        format!(" --lengthen {lengthen}")
-    } else {
-        format!(" --shorten {shorten}")
-    };
-    let url = args.url.as_ref().map(|url| format!(" --url {url}")).unwrap_or_default();
-    let version = args
-        .version
-        .map(|version| format!(" --version {version}"))
-        .unwrap_or_default();
-    let repeat_with = format!("coffee-rt scenario run '{file}' --out NEW_FOLDER --seed {seed}{times}{version}{url}");
     let environment = Environment {
         url: args.url.clone(),
         token: args.token.clone(),
@@ -118,7 +106,7 @@ pub(super) async fn play(args: &Args) -> Result<(Outcome, PathBuf), Failure> {
         file: args.file.clone(),
         folder: folder.clone(),
         seed,
-        repeat_with,
+        repeat_with: repeat_with(args, seed),
     };
     let length = scenario.length();
     let run = Run::new(&name, scenario, environment);
@@ -126,6 +114,19 @@ pub(super) async fn play(args: &Args) -> Result<(Outcome, PathBuf), Failure> {
     let outcome = outcome.map_err(|error| Failure::new(Exit::Environment, format!("{name}: {error}")))?;
     let page = report::write(&outcome, &folder)?;
     Ok((outcome, page))
+}
+
+/// The command that repeats a run.
+pub(super) fn repeat_with(args: &Args, seed: u64) -> String {
+    let file = args.file.display();
+    let times = match args.lengthen {
+        1 => format!("--shorten {}", args.shorten),
+        times => format!("--lengthen {times}"),
+    };
+    let version = args.version.map(|version| format!(" --version {version}"));
+    let url = args.url.as_ref().map(|url| format!(" --url {url}"));
+    let (version, url) = (version.unwrap_or_default(), url.unwrap_or_default());
+    format!("coffee-rt scenario run '{file}' --out NEW_FOLDER --seed {seed} {times}{version}{url}")
 }
 
 /// Runs with a bar on the error output, to the end or to Ctrl-C.

@@ -1,8 +1,11 @@
 //! `scenario scale`: runs experiments on each version that they are for, and writes SCALE.md.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::super::screen::print;
 use super::super::{Exit, Failure};
@@ -50,20 +53,35 @@ pub struct Args {
 /// # Errors
 /// [`Exit::Usage`] for files that make no sense, [`Exit::Environment`] where something failed that an experiment needs.
 pub async fn run(args: Args) -> Result<Exit, Failure> {
-    let due = due(&args)?;
+    let (due, stopped) = (due(&args)?, stop_signals()?);
     let mut outcomes = Vec::new();
     for (number, (file, version)) in due.iter().enumerate() {
-        let folder = args.runs.join(format!("{}-{version}", name_of(file)));
+        let name = format!("{}-{version}", name_of(file));
+        let (folder, run) = (args.runs.join(&name), one(&args, file, *version, &name));
         if !folder.exists() {
+            if stopped.is_cancelled() {
+                return Err(Failure::new(
+                    Exit::Environment,
+                    "it was interrupted; run it again to go on",
+                ));
+            }
             print(&[format!(
                 "{} of {}: {} on {version}",
                 number + 1,
                 due.len(),
                 name_of(file)
             )])?;
-            play(&args, file, *version, &folder).await?;
+            play(&run, &folder).await?;
         }
-        outcomes.push(report::read(&folder).map_err(|reason| Failure::new(Exit::Environment, reason))?);
+        let outcome = report::read(&folder).map_err(|reason| Failure::new(Exit::Environment, reason))?;
+        if outcome.repeat_with != super::run::repeat_with(&run, args.seed) {
+            let hint = "is of other settings: delete it, or name another folder with --runs";
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{}: the report {hint}", folder.display()),
+            ));
+        }
+        outcomes.push(outcome);
     }
     let written = document(&outcomes, &args.plots);
     std::fs::create_dir_all(&args.plots)?;
@@ -84,6 +102,10 @@ fn due(args: &Args) -> Result<Vec<(&Path, Version)>, Failure> {
         due.extend(versions.map(|version| (file.as_path(), version)));
     }
     let complain = |reason: String| Err(Failure::new(Exit::Usage, reason));
+    let mut names = HashSet::new();
+    if let Some(twin) = args.files.iter().find(|file| !names.insert(name_of(file))) {
+        return complain(format!("{}: there is another scenario with this name", twin.display()));
+    }
     match due.len() {
         0 => complain("none of these files has an [experiment]".to_owned()),
         1..=MAX_RUNS => Ok(due),
@@ -93,13 +115,8 @@ fn due(args: &Args) -> Result<Vec<(&Path, Version)>, Failure> {
     }
 }
 
-/// Only a run that ended gets its folder.
-async fn play(args: &Args, file: &Path, version: Version, folder: &Path) -> Result<(), Failure> {
-    let half_done = folder.with_extension("part");
-    if half_done.exists() {
-        std::fs::remove_dir_all(&half_done)?;
-    }
-    let run = super::run::Args {
+fn one(args: &Args, file: &Path, version: Version, name: &str) -> super::run::Args {
+    super::run::Args {
         file: file.to_owned(),
         url: None,
         token: None,
@@ -107,11 +124,49 @@ async fn play(args: &Args, file: &Path, version: Version, folder: &Path) -> Resu
         version: Some(version),
         shorten: args.shorten,
         lengthen: 1,
-        out: Some(half_done.clone()),
+        // Only a run that ended gets its folder.
+        out: Some(args.runs.join(format!("{name}.part"))),
         json: false,
-    };
-    let (outcome, _) = super::run::play(&run).await?;
+    }
+}
+
+async fn play(run: &super::run::Args, folder: &Path) -> Result<(), Failure> {
+    let half_done = run.out.clone().unwrap_or_default();
+    if half_done.exists() {
+        refuse_to_forget(&half_done)?;
+        std::fs::remove_dir_all(&half_done)?;
+    }
+    let (outcome, _) = super::run::play(run).await?;
     print(&super::summary::lines(&outcome))?;
     std::fs::rename(half_done, folder)?;
     Ok(())
+}
+
+/// A run that was killed may have left services, which could not be found any more without their folder.
+fn refuse_to_forget(half_done: &Path) -> Result<(), Failure> {
+    let services = half_done.join("services");
+    let Ok(entries) = std::fs::read_dir(&services) else {
+        return Ok(());
+    };
+    let mut homes = entries.filter_map(Result::ok).map(|entry| entry.path());
+    if homes.any(|home| home.join("pid").exists()) {
+        let home = services.display();
+        let hint =
+            format!("services of a run that was killed may still be there: deploy/local/services down --home {home}");
+        return Err(Failure::new(Exit::Environment, hint));
+    }
+    Ok(())
+}
+
+/// Cancelled when whoever runs it wants it to end. A run that is under way hears of it by itself.
+fn stop_signals() -> Result<CancellationToken, Failure> {
+    let stopped = CancellationToken::new();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        let (mut heard, stopped) = (signal(kind)?, stopped.clone());
+        tokio::spawn(async move {
+            heard.recv().await;
+            stopped.cancel();
+        });
+    }
+    Ok(stopped)
 }

@@ -2,11 +2,12 @@
 
 use super::markdown::{code, paragraph, table};
 use super::runs::{
-    BREAKPOINT, EMBEDDED, KILL_ACTORS, KILL_NODE, MIXED, NODE, Runs, SLOW_STORE, STORE, SUSTAINED, Side, V1, V2, V3,
-    breakpoint, cpu_of, cpu_of_all, cpu_sustained_of_all, load, longest_ms, peak_mebibytes, share, version, viewers,
+    BREAKPOINT, EMBEDDED, KILL_ACTORS, KILL_NODE, MIXED, NODE, Runs, SLOW_STORE, SOCKETS, STORE, SUSTAINED, Side, V1,
+    V2, V3, breakpoint, cpu_of, cpu_of_all, cpu_sustained_of_all, load, longest_ms, peak_mebibytes, share, version,
+    viewers,
 };
 use crate::scenario::report::{measured, number, times};
-use crate::scenario::{Outcome, Verdict};
+use crate::scenario::{Breakpoint, Outcome, Verdict};
 
 /// The columns.
 const SIDES: [Side; 4] = [EMBEDDED, V1, V2, V3];
@@ -137,9 +138,11 @@ const MEASURES: &[Measure] = &[
     ),
 ];
 
-const NOTES: &str = "A dash means not measured. The rate is the highest at which 99 of 100 orders were acknowledged within \
-the bound of `breakpoint` (for SQLite of `embedded`) and nothing waited behind the node. Processor time in `mixed` is what the \
-processes used over the whole run, by all its acknowledged orders; readers and screens are part of it. At four fifths of the \
+const NOTES: &str = "A dash means not measured. The rate is the highest at which 99 of 100 orders were acknowledged, 99 \
+of 100 of these within the bound of `breakpoint` (for SQLite of `embedded`), the driver sent them in time, and nothing waited \
+behind the node. Processor time in `mixed` is what the \
+processes used over the whole run, by all its acknowledged orders; readers and screens are part of it, and in PostgreSQL's \
+the recounts that check it while it runs, at most a twentieth of one processor. At four fifths of the \
 breakpoint it is what they used while that load ran, by its orders: what is stored after it is not in it. The longest wait \
 is that of an order that was acknowledged in the end, from the moment it was due. In `kill-actors` other actors than batchers \
 are killed as well.";
@@ -158,7 +161,33 @@ pub(super) fn text(runs: &Runs<'_>) -> String {
         );
         format!("\n{}", paragraph(&told))
     };
-    format!("## The versions side by side\n\n{table}\n{}{doubts}", paragraph(NOTES))
+    let drivers = drivers(runs);
+    let drivers = if drivers.is_empty() {
+        String::new()
+    } else {
+        let told = format!(
+            "The load driver shares the processors, and was late before the node failed in the search of {}: what is said of \
+             these is at least what they sustain.",
+            drivers.join("; ")
+        );
+        format!("\n{}", paragraph(&told))
+    };
+    format!(
+        "## The versions side by side\n\n{table}\n{}{drivers}{doubts}",
+        paragraph(NOTES)
+    )
+}
+
+/// Columns whose search ended with the driver.
+fn drivers(runs: &Runs<'_>) -> Vec<&'static str> {
+    let ended = |run: &Outcome| {
+        let mut searches = run.loads.iter().filter_map(|load| load.breakpoint.as_ref());
+        searches.any(Breakpoint::is_the_drivers)
+    };
+    let sides = SIDES
+        .iter()
+        .filter(|side| runs.of(**side, BREAKPOINT).is_some_and(ended));
+    sides.map(|side| side.name).collect()
 }
 
 fn rows(runs: &Runs<'_>) -> Vec<Vec<String>> {
@@ -190,7 +219,7 @@ fn of_viewers(outcome: &Outcome, name: &str, place: usize) -> Option<f64> {
 
 /// Runs in the table that ended badly, and how.
 fn doubts(runs: &Runs<'_>) -> Vec<String> {
-    let scenarios = [BREAKPOINT, MIXED, KILL_ACTORS, KILL_NODE, SLOW_STORE];
+    let scenarios = [BREAKPOINT, MIXED, KILL_ACTORS, KILL_NODE, SLOW_STORE, SOCKETS];
     let used = SIDES
         .iter()
         .flat_map(|side| scenarios.map(|scenarios| runs.of(*side, scenarios)));

@@ -1,0 +1,74 @@
+//! How long a scenario is, and the same scenario shorter or longer.
+
+use std::time::Duration;
+
+use super::{Load, Scenario};
+use crate::load::MAX_ORDERS;
+
+/// The trials of a search have no more orders than so many at the highest rate: doubling up to it makes two, and those
+/// between the last two rates are at most four.
+const SEARCH_TRIALS: f64 = 6.0;
+
+impl Scenario {
+    /// From the start to the last order and the last fault.
+    #[must_use]
+    pub fn length(&self) -> Duration {
+        let loads = self.loads.iter().map(|load| load.start + load.duration);
+        let faults = self.faults.iter().map(|fault| fault.at);
+        loads.chain(faults).max().unwrap_or_default()
+    }
+
+    /// The same scenario with each time divided: loads are shorter, and faults come earlier. How long a fault lasts stays.
+    #[must_use]
+    pub fn shortened(mut self, times: u32) -> Self {
+        let times = times.max(1);
+        self.stored_orders /= u64::from(times);
+        self.change_times(|time| time / times);
+        self
+    }
+
+    /// The same scenario with each time multiplied: a soak for hours in place of minutes.
+    ///
+    /// # Errors
+    /// Where that is more than can be remembered.
+    pub fn lengthened(mut self, times: u32) -> Result<Self, String> {
+        self.change_times(|time| time * times.max(1));
+        all_orders(&self.loads)?;
+        Ok(self)
+    }
+
+    fn change_times(&mut self, change: impl Fn(Duration) -> Duration) {
+        for load in &mut self.loads {
+            load.start = change(load.start);
+            load.duration = change(load.duration);
+            load.options.duration = Some(load.duration);
+        }
+        for viewer in &mut self.viewers {
+            viewer.start = change(viewer.start);
+            viewer.duration = viewer.duration.map(&change);
+        }
+        for fault in &mut self.faults {
+            fault.at = change(fault.at);
+        }
+    }
+}
+
+/// The orders of all loads, as far as rates say how many there are, must fit the memory.
+pub(super) fn all_orders(loads: &[Load]) -> Result<(), String> {
+    // A search remembers all of its trials, and one that follows it may get the highest rate.
+    let rate = |load: &Load| match (load.goal, load.follows) {
+        (Some(goal), _) => Some(goal.to * SEARCH_TRIALS),
+        (None, Some(follows)) => Some(loads.get(follows.load)?.goal?.to * follows.share),
+        (None, None) => load.options.pace.mean_rate(),
+    };
+    let orders = loads
+        .iter()
+        .filter_map(|load| Some(rate(load)? * load.duration.as_secs_f64()));
+    let orders: f64 = orders.sum();
+    if orders > MAX_ORDERS as f64 {
+        return Err(format!(
+            "{orders:.0} orders of all loads are more than are remembered ({MAX_ORDERS}): shorten them or lower their rates"
+        ));
+    }
+    Ok(())
+}
