@@ -12,6 +12,7 @@
 //! ```
 //! A run proves something only where orders were acknowledged and every fault was injected: otherwise it is vacuous.
 
+mod accounts;
 pub mod books;
 mod breakpoint;
 mod database;

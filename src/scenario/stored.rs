@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::accounts;
 use super::books::{Before, Books, broken_promises};
 use super::host::Host;
 use super::outcome::Check;
@@ -38,6 +39,8 @@ pub(super) struct Stored {
     before: Before,
     books: Books,
     counts: Counts,
+    /// What a topic's accounts say otherwise than they should, where there is a topic.
+    accounts: Option<Vec<String>>,
 }
 
 /// What is counted and shown at one moment.
@@ -111,6 +114,7 @@ impl Stored {
                             before,
                             books: books(world, &before).await?,
                             counts,
+                            accounts: accounts(world).await?,
                         };
                         if stored.has_all(ledgers) || unchanged >= REST {
                             return Ok(stored);
@@ -146,14 +150,17 @@ impl Stored {
             Ok(shown) => Some(format!("{shown} orders are shown of {orders}")),
             Err(error) => Some(error.clone()),
         });
-        vec![
+        let mut promises = vec![
             Check::new(
                 "every acknowledged order is stored once, as it was sent, and no other",
                 broken_promises(ledgers, &self.books, &self.before),
             ),
             Check::new("what is counted is what is stored", self.counts.differences().collect()),
             Check::new("what is shown is what is stored", shown.collect()),
-        ]
+        ];
+        let accounts = self.accounts.clone();
+        promises.extend(accounts.map(|found| Check::new("each record of the topic was consumed once", found)));
+        promises
     }
 }
 
@@ -180,6 +187,13 @@ pub(super) async fn before(world: &World) -> Result<Before, String> {
 async fn books(world: &World, before: &Before) -> Result<Books, String> {
     let (url, file) = place(world);
     in_time(Books::read(url, file, before)).await
+}
+
+async fn accounts(world: &World) -> Result<Option<Vec<String>>, String> {
+    match world.store_of_topic() {
+        Some(url) => in_time(accounts::untrue(url)).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn place(world: &World) -> (Option<&str>, &Path) {

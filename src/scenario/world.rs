@@ -164,6 +164,12 @@ impl World {
         self.disk.as_ref().ok_or_else(none)
     }
 
+    /// The store of those who read a topic that is the scenario's own.
+    pub(super) fn store_of_topic(&self) -> Option<&str> {
+        let url = self.settings.database_url.as_ref()?;
+        self.wanted.contains(&Service::Kafka).then(|| url.reveal())
+    }
+
     /// Its own PostgreSQL.
     pub(super) fn database(&self) -> Result<Database<'_>, String> {
         self.services()?.address(Service::Postgres).map(Database)

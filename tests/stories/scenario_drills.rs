@@ -11,6 +11,8 @@ const BROKEN: i32 = 3;
 const STORED_ONCE: usize = 0;
 const COUNTED: usize = 1;
 const TRUE_MEANWHILE: usize = 3;
+/// Only with a topic, and then before the one above.
+const CONSUMED_ONCE: usize = 3;
 
 /// What nodes run and stand on.
 const V2: &str = "versions = [\"v2\"]\nservices = [\"postgres\", \"redis\"]";
@@ -19,7 +21,7 @@ const V3: &str = "versions = [\"v3\"]\nservices = [\"postgres\", \"kafka\"]";
 const SEEDS: u32 = 6;
 
 /// Customers of whom many tap twice.
-const TOURISTS: &str = "rate = 600\nprofiles = { tourist = 1 }";
+const TOURISTS: &str = "duration = \"6s\"\nrate = 600\nprofiles = { tourist = 1 }";
 /// Those who carry orders die again and again.
 const KILLS: &str = "mode = \"kill\"\nat = \"500ms\"\nevery = \"60ms\"\ntimes = 40";
 
@@ -33,7 +35,6 @@ fn text(setup: &str, drill: &str, load: &str, faults: &[String]) -> String {
 settings = {{ COFFEE_RT_FAULT_DRILL = \"{drill}\" }}
 [[load]]
 name = \"customers\"
-duration = \"6s\"
 retry_refused = true
 {load}
 {faults}"
@@ -93,6 +94,16 @@ async fn acknowledging_before_the_topic_has_it_is_found() {
     assert_found(scene, drill, STORED_ONCE).await;
 }
 
+/// A node that slept while its partitions became another one's wakes up with records in its hands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn committing_without_a_fence_is_found() {
+    let (drill, setup) = ("skip-fence", format!("{V3}\nnodes = 2"));
+    let load = "node = 2\nduration = \"14s\"\nrate = 600";
+    let sleep = "node = 1\nmode = \"pause\"\nat = \"2s\"\nlasts = \"9s\"".to_owned();
+    let scene = Scene::in_checkout(&text(&setup, drill, load, &[sleep]));
+    assert_found(scene, drill, CONSUMED_ONCE).await;
+}
+
 /// What is lost is a commit that the database had not ended when it died, and that nobody repeats since the node dies, too. Of
 /// four runs three or so have one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,7 +115,7 @@ async fn moving_the_position_before_the_commit_is_found() {
             format!("node = 1\nat = \"{crash}ms\"\nlasts = \"100ms\""),
         ]
     };
-    let busy = "rate = 3_000\nprofiles = { tourist = 1 }";
+    let busy = "duration = \"6s\"\nrate = 3_000\nprofiles = { tourist = 1 }";
     let deaths = [1_000, 3_000, 5_000].map(deaths).concat();
     let text = text(V3, "advance-before-commit", busy, &deaths);
     for seed in 0..SEEDS {
