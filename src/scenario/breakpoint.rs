@@ -33,9 +33,6 @@ pub struct Trial {
     pub p99_ms: f64,
     /// Why the rate was not sustained, if it was not.
     pub failed: Option<String>,
-    /// Whether that was the driver's own lateness, which says nothing of the node.
-    #[serde(default)]
-    pub driver_was_late: bool,
 }
 
 /// What was found.
@@ -68,8 +65,7 @@ impl Goal {
         let due = report.counts.sent + report.not_sent;
         let share = report.counts.acknowledged as f64 / (due as f64).max(1.0);
         let (p99, own) = (report.latency.p99_ms, report.start_delay.p99_ms);
-        let driver_was_late = own > self.p99_ms * MAX_OWN_SHARE;
-        let failed = if driver_was_late {
+        let failed = if own > self.p99_ms * MAX_OWN_SHARE {
             Some(format!(
                 "{own:.1} ms before orders were sent: no connection was free, or the driver is too slow"
             ))
@@ -85,20 +81,11 @@ impl Goal {
             acknowledged_per_second: report.achieved_per_second,
             p99_ms: p99,
             failed,
-            driver_was_late,
         }
     }
 }
 
 impl Breakpoint {
-    /// Whether the search ended where the driver was late: the node may sustain more.
-    #[must_use]
-    pub fn is_the_drivers(&self) -> bool {
-        let failed = self.trials.iter().filter(|trial| trial.failed.is_some());
-        let lowest = failed.min_by(|one, other| one.rate_per_second.total_cmp(&other.rate_per_second));
-        lowest.is_some_and(|trial| trial.driver_was_late)
-    }
-
     pub(super) fn of(trials: Vec<Trial>) -> Self {
         Self {
             rate_per_second: best(&trials),
@@ -132,7 +119,6 @@ mod tests {
                 acknowledged_per_second: rate,
                 p99_ms: 1.0,
                 failed: (rate > limit).then(|| "too fast".to_owned()),
-                driver_was_late: false,
             });
             assert!(trials.len() < 20, "{trials:?}");
         }
@@ -178,10 +164,7 @@ mod tests {
                 Some("7 orders wait"),
             ),
         ] {
-            let trial = GOAL.judge(100.0, &report, backlog);
-            let late = why.is_some_and(|why| why.contains("before orders were sent"));
-            assert_eq!(Breakpoint::of(vec![trial.clone()]).is_the_drivers(), late);
-            let failed = trial.failed;
+            let failed = GOAL.judge(100.0, &report, backlog).failed;
             match why {
                 Some(why) => assert!(failed.as_ref().is_some_and(|failed| failed.contains(why)), "{failed:?}"),
                 None => assert_eq!(failed, None),

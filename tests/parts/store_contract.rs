@@ -395,7 +395,7 @@ async fn the_view_shows_exact_columns(fixture: Fixture) {
 #[test]
 fn a_store_that_counts_conflicts_is_caught() {
     for engine in ["sqlite", "postgres"] {
-        let story = format!("{engine}::a_repeated_order_keeps_its_id_and_is_not_counted_again");
+        let story = format!("store_contract::{engine}::a_repeated_order_keeps_its_id_and_is_not_counted_again");
         assert_caught(&story, "count-conflicts", "left: 85");
     }
 }

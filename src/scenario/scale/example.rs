@@ -75,7 +75,6 @@ pub(super) fn breakpoint_run(scenario: &str, version: &str, rate_per_second: f64
         acknowledged_per_second: rate_per_second,
         p99_ms: 50.0,
         failed: failed.map(str::to_owned),
-        driver_was_late: false,
     };
     let mut outcome = run(scenario, version);
     let mut search = load("customers", 50_000, 0, 4.0);

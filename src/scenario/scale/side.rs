@@ -7,7 +7,7 @@ use super::runs::{
     viewers,
 };
 use crate::scenario::report::{measured, number, times};
-use crate::scenario::{Breakpoint, Outcome, Verdict};
+use crate::scenario::{Outcome, Verdict};
 
 /// The columns.
 const SIDES: [Side; 4] = [EMBEDDED, V1, V2, V3];
@@ -139,8 +139,9 @@ const MEASURES: &[Measure] = &[
 ];
 
 const NOTES: &str = "A dash means not measured. The rate is the highest at which 99 of 100 orders were acknowledged, 99 \
-of 100 of these within the bound of `breakpoint` (for SQLite of `embedded`), the driver sent them in time, and nothing waited \
-behind the node. Processor time in `mixed` is what the \
+of 100 of these within the bound of `breakpoint` (for SQLite of `embedded`), they were sent in time, and nothing waited behind \
+the node. Orders are sent late where no connection is free, which is the node's doing, or where the driver, which shares the \
+processors, is too slow: it is the rate of both together. Processor time in `mixed` is what the \
 processes used over the whole run, by all its acknowledged orders; readers and screens are part of it, and in PostgreSQL's \
 the recounts that check it while it runs, at most a twentieth of one processor. At four fifths of the \
 breakpoint it is what they used while that load ran, by its orders: what is stored after it is not in it. The longest wait \
@@ -161,33 +162,7 @@ pub(super) fn text(runs: &Runs<'_>) -> String {
         );
         format!("\n{}", paragraph(&told))
     };
-    let drivers = drivers(runs);
-    let drivers = if drivers.is_empty() {
-        String::new()
-    } else {
-        let told = format!(
-            "The load driver shares the processors, and was late before the node failed in the search of {}: what is said of \
-             these is at least what they sustain.",
-            drivers.join("; ")
-        );
-        format!("\n{}", paragraph(&told))
-    };
-    format!(
-        "## The versions side by side\n\n{table}\n{}{drivers}{doubts}",
-        paragraph(NOTES)
-    )
-}
-
-/// Columns whose search ended with the driver.
-fn drivers(runs: &Runs<'_>) -> Vec<&'static str> {
-    let ended = |run: &Outcome| {
-        let mut searches = run.loads.iter().filter_map(|load| load.breakpoint.as_ref());
-        searches.any(Breakpoint::is_the_drivers)
-    };
-    let sides = SIDES
-        .iter()
-        .filter(|side| runs.of(**side, BREAKPOINT).is_some_and(ended));
-    sides.map(|side| side.name).collect()
+    format!("## The versions side by side\n\n{table}\n{}{doubts}", paragraph(NOTES))
 }
 
 fn rows(runs: &Runs<'_>) -> Vec<Vec<String>> {

@@ -69,19 +69,6 @@ fn versions_are_side_by_side_and_what_was_not_measured_is_a_dash() {
 }
 
 #[test]
-fn a_search_that_ended_with_the_driver_is_named() {
-    let mut found = breakpoint_run("breakpoint", "v1", 10_000.0);
-    assert!(!text(std::slice::from_ref(&found)).contains("load driver shares"));
-    for load in &mut found.loads {
-        for trial in load.breakpoint.iter_mut().flat_map(|breakpoint| &mut breakpoint.trials) {
-            trial.driver_was_late = trial.failed.is_some();
-        }
-    }
-    let told = unwrapped(&text(&[found]));
-    assert!(told.contains("in the search of v1, PostgreSQL: what is said"), "{told}");
-}
-
-#[test]
 fn only_what_was_measured_is_recommended_by() {
     let few = text(&outcomes());
     for sentence in [

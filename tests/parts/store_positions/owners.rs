@@ -152,7 +152,7 @@ async fn a_writer_that_lost_its_partition_moves_nothing(fixture: Fixture) {
 #[test]
 fn a_store_without_a_fence_is_caught() {
     for engine in ["sqlite", "postgres"] {
-        let story = format!("owners::{engine}::a_writer_that_lost_its_partition_moves_nothing");
+        let story = format!("store_positions::owners::{engine}::a_writer_that_lost_its_partition_moves_nothing");
         assert_caught(&story, "skip-fence", "the position went back");
     }
 }

@@ -271,7 +271,9 @@ pub fn assert_caught(story: &str, drill: &str, sign: &str) {
             .output()
             .unwrap()
     };
-    assert!(run("").status.success(), "{story}");
+    let sound = run("");
+    let ran = String::from_utf8_lossy(&sound.stdout).contains("1 passed");
+    assert!(sound.status.success() && ran, "{story}: {sound:?}");
     let drilled = run(drill);
     let said = String::from_utf8_lossy(&drilled.stderr).into_owned() + &String::from_utf8_lossy(&drilled.stdout);
     assert!(!drilled.status.success() && said.contains(sign), "{said}");
