@@ -11,8 +11,6 @@ const BROKEN: i32 = 3;
 const STORED_ONCE: usize = 0;
 const COUNTED: usize = 1;
 const TRUE_MEANWHILE: usize = 3;
-/// Only with a topic, and then before the one above.
-const CONSUMED_ONCE: usize = 3;
 
 /// What nodes run and stand on.
 const V2: &str = "versions = [\"v2\"]\nservices = [\"postgres\", \"redis\"]";
@@ -94,24 +92,14 @@ async fn acknowledging_before_the_topic_has_it_is_found() {
     assert_found(scene, drill, STORED_ONCE).await;
 }
 
-/// A node that slept while its partitions became another one's wakes up with records in its hands.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn committing_without_a_fence_is_found() {
-    let (drill, setup) = ("skip-fence", format!("{V3}\nnodes = 2"));
-    let load = "node = 2\nduration = \"14s\"\nrate = 600";
-    let sleep = "node = 1\nmode = \"pause\"\nat = \"2s\"\nlasts = \"9s\"".to_owned();
-    let scene = Scene::in_checkout(&text(&setup, drill, load, &[sleep]));
-    assert_found(scene, drill, CONSUMED_ONCE).await;
-}
-
-/// The link is so slow that half of the time the position has moved and the orders are not on their way yet. Of three runs two
-/// or more have a node that dies then.
+/// The link is so slow that half of the time the position has moved and the orders are not on their way yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn moving_the_position_before_the_commit_is_found() {
     let slow = "link = \"postgres\"\nlatency = \"100ms\"\nat = \"0s\"\nlasts = \"12s\"".to_owned();
     let deaths = "node = 1\nlasts = \"100ms\"\nat = \"2s\"\nevery = \"2s\"\ntimes = 5".to_owned();
     let load = TOURISTS.replace("6s", "12s");
     let text = text(V3, "advance-before-commit", &load, &[slow, deaths]);
+    // Not every run meets the moment.
     for seed in 0..SEEDS {
         let (code, report, said) = Scene::in_checkout(&text).run(&["--seed", &seed.to_string()]).await;
         println!("seed {seed}: exit code {code}");
