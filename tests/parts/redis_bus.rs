@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::own_service::OwnService;
 use crate::store_support::DEADLINE;
-use crate::store_support::bus::{delta, next, receive};
+use crate::store_support::bus::{delta, large_ones_arrive, next, receive};
 use coffee_rt::adapters::redis::{MAX_MESSAGE_BYTES, RedisBus};
-use coffee_rt_actors::ports::{Delta, DeltaBus, DeltaStream, StoreError};
+use coffee_rt_actors::ports::{DeltaBus, DeltaStream, StoreError};
 use redis::Value;
 
 /// Far more messages than wait for a reader.
@@ -59,22 +59,7 @@ async fn the_bus_carries_deltas_between_nodes_but_not_back() {
     let (url, store) = own_store();
     let (here, there) = two_nodes(&url, &store);
     let (mut at_here, mut at_there) = (here.subscribe().await.unwrap(), there.subscribe().await.unwrap());
-    here.publish(&[]).await.unwrap();
-
-    // Far more than one message holds.
-    let sent: Vec<Delta> = (1..=60).map(|seq| delta(seq, 100)).collect();
-    here.publish(&sent).await.unwrap();
-    assert_eq!(receive(&mut at_there, sent.len()).await, sent);
-
-    let huge = delta(61, MAX_MESSAGE_BYTES / 50);
-    here.publish(&[delta(62, 1), huge.clone(), delta(63, 1)]).await.unwrap();
-    let received = receive(&mut at_there, 3).await;
-    assert_eq!(received[1], Delta { content: None, ..huge });
-    assert_eq!((received[0].seq, received[2].seq), (62, 63));
-
-    // The first that arrives here is the other node's: none of the own ones before it.
-    there.publish(&[delta(1, 1)]).await.unwrap();
-    assert_eq!(receive(&mut at_here, 1).await[0].seq, 1);
+    large_ones_arrive(&here, &mut at_here, &there, &mut at_there, 100, MAX_MESSAGE_BYTES / 50).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

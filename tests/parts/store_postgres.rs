@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::store_support::bus::{delta, receive};
+use crate::store_support::bus::{delta, large_ones_arrive, receive};
 use crate::store_support::*;
 use coffee_rt::adapters::postgres::{PostgresBus, PostgresStore};
 use coffee_rt_actors::domain::{Item, Menu};
-use coffee_rt_actors::ports::{Delta, DeltaBus, Horizon, OrderStore, StoreError};
+use coffee_rt_actors::ports::{DeltaBus, Horizon, OrderStore, StoreError};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 type Test = tokio::task::JoinSet<()>;
@@ -212,22 +212,7 @@ async fn the_bus_carries_deltas_between_nodes_but_not_back() {
         PostgresBus::new(&database.url).unwrap(),
     );
     let (mut at_here, mut at_there) = (here.subscribe().await.unwrap(), there.subscribe().await.unwrap());
-    here.publish(&[]).await.unwrap();
-
-    // Far more than one notification holds.
-    let sent: Vec<Delta> = (1..=60).map(|seq| delta(seq, 30)).collect();
-    here.publish(&sent).await.unwrap();
-    assert_eq!(receive(&mut at_there, sent.len()).await, sent);
-
-    let huge = delta(61, 3_000);
-    here.publish(&[delta(62, 1), huge.clone(), delta(63, 1)]).await.unwrap();
-    let received = receive(&mut at_there, 3).await;
-    assert_eq!(received[1], Delta { content: None, ..huge });
-    assert_eq!((received[0].seq, received[2].seq), (62, 63));
-
-    // The first that arrives here is the other node's: none of the own ones before it.
-    there.publish(&[delta(1, 1)]).await.unwrap();
-    assert_eq!(receive(&mut at_here, 1).await[0].seq, 1);
+    large_ones_arrive(&here, &mut at_here, &there, &mut at_there, 30, 3_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
