@@ -26,9 +26,11 @@ const DEFAULT_DURATION_SECONDS: u64 = 30;
   coffee-rt simulate --rate 300 --duration 30s
   coffee-rt simulate --rate 50 --duration 2m --version 2 --profiles commuter=3,tourist=1
   coffee-rt simulate --count 1000 --seed 7 --json | jq .latency.p99_ms
+  coffee-rt simulate --rate 200 --day 1m --duration 2m             two days of a minute each
   coffee-rt simulate --closed --connections 32 --duration 10s      as fast as 32 customers can
 
-Profiles: commuter, regular, office-run (bursts for one store), tourist (slow, taps twice, writes differently).
+Profiles: commuter, regular, office-run (bursts for one store), tourist (slow, taps twice, writes differently). With
+--day each comes in its hours: nobody at night, commuters first.
 Latency counts from the moment an order was due. The first Ctrl-C ends the arrivals, the second does not wait for answers.
 
 Exit codes: 0 well, 2 wrong usage, 3 an acknowledged order was answered differently, 4 the node cannot be reached,
@@ -71,6 +73,9 @@ pub struct Args {
     /// Who orders, and their shares, such as commuter=3,tourist=1
     #[arg(long, value_delimiter = ',', value_name = "NAME=SHARE,…", value_parser = share)]
     pub profiles: Vec<(Profile, u32)>,
+    /// How long a day lasts, from midnight on; --rate is its mean then
+    #[arg(long, value_parser = parse_span, value_name = "TIME", conflicts_with = "closed")]
+    pub day: Option<Duration>,
     /// Drinks on the node's menu, where they are not the usual ones
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub drinks: Vec<String>,
@@ -95,7 +100,7 @@ pub enum ArrivalsArg {
 fn share(text: &str) -> Result<(Profile, u32), String> {
     let (name, share) = text.split_once('=').unwrap_or((text, "1"));
     let profile = profile_named(name.trim()).ok_or_else(|| {
-        let known = PROFILES.map(|profile| profile.name).join(", ");
+        let known = PROFILES.map(|profile| profile.name.into_owned()).join(", ");
         format!("there is no profile {name:?}: choose from {known}")
     })?;
     let share = share
@@ -169,6 +174,7 @@ fn options(args: &Args) -> Options {
         } else {
             args.profiles.clone()
         },
+        day: args.day,
         menu: Menu {
             drinks: list(&args.drinks, drinks),
             stores: list(&args.stores, stores),
@@ -273,7 +279,7 @@ mod tests {
         let shares: Vec<_> = made
             .profiles
             .iter()
-            .map(|(profile, share)| (profile.name, *share))
+            .map(|(profile, share)| (&*profile.name, *share))
             .collect();
         assert_eq!(shares, [("commuter", 3), ("tourist", 1)]);
         assert_eq!((made.menu.drinks.len(), made.menu.stores.len()), (2, 4));
@@ -284,6 +290,7 @@ mod tests {
             "--profiles baker=1",
             "--profiles tourist=x",
             "--rate 1 --closed",
+            "--day 1m --closed",
             "--count 0",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

@@ -13,8 +13,9 @@ use super::answer::Answer;
 use super::attempt::{Connection, Target};
 use super::ledger::Ledger;
 use super::line::WaitingLine;
-use super::options::{Options, OptionsError, Pace, RetryPolicy};
+use super::options::{Options, OptionsError, RetryPolicy};
 use super::order::Outgoing;
+use super::pace::Pace;
 use super::plan::Plan;
 use super::report::{Books, Lap, Progress, Report};
 

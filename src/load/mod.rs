@@ -9,23 +9,29 @@
 
 mod answer;
 mod attempt;
+mod day;
 mod driver;
 mod flat;
+mod known;
 mod ledger;
 mod line;
 mod options;
 mod order;
+mod pace;
 mod plan;
 mod profile;
 mod report;
 
+pub use day::{HOURS, MIN_DAY};
 pub use driver::{Driver, Finished, Running};
+pub use known::{PROFILES, profile_named};
 pub use ledger::{Counts, Fate, Ledger, LedgerOrder};
 pub use options::{
-    Arrivals, DEFAULT_CONNECTIONS, DEFAULT_TIMEOUT_MILLIS, MAX_CONNECTIONS, MAX_ORDERS, MAX_RATE_PER_SECOND, Options,
-    OptionsError, Pace, RetryPolicy,
+    DEFAULT_CONNECTIONS, DEFAULT_TIMEOUT_MILLIS, MAX_CONNECTIONS, MAX_ORDERS, MAX_PROFILES, MAX_RATE_PER_SECOND,
+    Options, OptionsError, RetryPolicy,
 };
+pub use pace::{Arrivals, Pace};
 pub use plan::{Arrival, Plan};
-pub use profile::{PROFILES, PriceRange, Profile, Purchase, WireStyle, profile_named};
+pub use profile::{MAX_ORDERS_PER_VISIT, MAX_WEIGHT, PriceRange, Profile, Purchase, WireStyle};
 pub(crate) use report::Timings;
 pub use report::{Lap, ProfileReport, Progress, Quantiles, Refusals, Report};

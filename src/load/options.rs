@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use coffee_rt_actors::domain::Menu;
-use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::profile::{PROFILES, Profile};
+use super::day::{Day, MIN_DAY};
+use super::known::PROFILES;
+use super::pace::{Arrivals, Pace};
+use super::profile::{MAX_WEIGHT, Profile};
 use crate::config::Version;
 
 /// Connections of a run, unless told otherwise.
@@ -20,70 +22,9 @@ pub const MAX_ORDERS: u64 = 8_000_000;
 /// How long one attempt may take: longer than the node's own deadline of 10 s, so that the node's word counts.
 pub const DEFAULT_TIMEOUT_MILLIS: u64 = 12_000;
 /// The most profiles in one run.
-pub(super) const MAX_PROFILES: usize = 16;
+pub const MAX_PROFILES: usize = 16;
 /// The highest share of one profile.
-const MAX_SHARE: u32 = 1_000_000;
-
-/// How the moments of arrival are spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Arrivals {
-    /// Evenly, like a metronome.
-    #[default]
-    Constant,
-    /// Independently of each other, like real customers (exponential gaps).
-    Exponential,
-}
-
-/// When orders are sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pace {
-    /// At a rate that the node cannot slow down.
-    Open {
-        /// Distinct orders each second.
-        rate_per_second: f64,
-        /// How they are spread.
-        arrivals: Arrivals,
-    },
-    /// The same at a rate that grows or falls evenly over the run's duration.
-    Ramp {
-        /// Distinct orders each second at the start.
-        from_per_second: f64,
-        /// At the end.
-        to_per_second: f64,
-        /// How they are spread.
-        arrivals: Arrivals,
-    },
-    /// Each connection sends its next order when the last is answered.
-    Closed,
-}
-
-impl Pace {
-    /// Orders each second after this share of the run's duration, and how they are spread; none where the node's answers
-    /// decide.
-    pub(super) fn rate_at(self, share: f64) -> Option<(f64, Arrivals)> {
-        match self {
-            Self::Open {
-                rate_per_second,
-                arrivals,
-            } => Some((rate_per_second, arrivals)),
-            Self::Ramp {
-                from_per_second,
-                to_per_second,
-                arrivals,
-            } => Some((
-                from_per_second + (to_per_second - from_per_second) * share.clamp(0.0, 1.0),
-                arrivals,
-            )),
-            Self::Closed => None,
-        }
-    }
-
-    /// Orders each second on average; none where the node's answers decide.
-    pub(crate) fn mean_rate(self) -> Option<f64> {
-        self.rate_at(0.5).map(|(rate, _)| rate)
-    }
-}
+const MAX_SHARE: u32 = MAX_WEIGHT;
 
 /// What is done about orders that got no acknowledgement. Each repeat carries the order's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +80,8 @@ pub struct Options {
     pub retry: RetryPolicy,
     /// Who orders, and the share of each in all visits.
     pub profiles: Vec<(Profile, u32)>,
+    /// How long a day lasts, from midnight on: profiles come in their hours, and a rate is the mean of a day.
+    pub day: Option<Duration>,
     /// What can be ordered and where.
     pub menu: Menu,
     /// Whether it is kept when each order was acknowledged: 32 bytes an order.
@@ -171,6 +114,7 @@ impl Options {
             seed: 1,
             retry: RetryPolicy::default(),
             profiles: PROFILES.into_iter().zip([5, 3, 1, 1]).collect(),
+            day: None,
             menu: Menu::default(),
             keep_moments: false,
         }
@@ -181,6 +125,22 @@ impl Options {
         if let Pace::Open { rate_per_second, .. } = &mut self.pace {
             *rate_per_second = rate;
         }
+    }
+
+    pub(super) fn day(&self) -> Option<Day> {
+        self.day.and_then(|lasts| Day::new(lasts, &self.profiles))
+    }
+
+    /// Orders each second on average; none where the node's answers decide.
+    pub(crate) fn asked_per_second(&self) -> Option<f64> {
+        let rate = self.pace.mean_rate()?;
+        let part = |(day, duration): (Day, Duration)| day.mean_until(duration.as_secs_f64());
+        Some(rate * self.day().zip(self.duration).map_or(1.0, part))
+    }
+
+    /// Orders of the whole run by its rate and duration; none where one of them is not known.
+    pub(crate) fn expected_orders(&self) -> Option<f64> {
+        Some(self.asked_per_second()? * self.duration?.as_secs_f64())
     }
 
     /// Checks that the run has an end, fits the ledger and can be done.
@@ -211,15 +171,20 @@ impl Options {
         if matches!(self.pace, Pace::Ramp { .. }) && self.duration.is_none() {
             return complain("a rate that changes needs a duration in which it does".to_owned());
         }
-        if let Some(rate_per_second) = self.pace.mean_rate() {
-            let ends = [0.0, 1.0].map(|share| self.pace.rate_at(share).map_or(0.0, |(rate, _)| rate));
-            if !ends.iter().all(|rate| *rate > 0.0 && *rate <= MAX_RATE_PER_SECOND) {
+        self.validate_day()?;
+        if self.pace.mean_rate().is_some() {
+            let peak = self.day().map_or(1.0, |day| day.peak());
+            let ends = [0.0, 1.0].map(|share| self.pace.rate_at(share).unwrap_or_default());
+            if !ends
+                .iter()
+                .all(|rate| *rate > 0.0 && *rate * peak <= MAX_RATE_PER_SECOND)
+            {
                 return complain(format!(
-                    "the rate must be above 0 and at most {MAX_RATE_PER_SECOND} orders a second"
+                    "the rate must be above 0 and at most {MAX_RATE_PER_SECOND} orders a second, in the busiest hour too"
                 ));
             }
-            let by_duration = self.duration.map(|duration| duration.as_secs_f64() * rate_per_second);
-            let orders = by_duration
+            let orders = self
+                .expected_orders()
                 .unwrap_or(f64::MAX)
                 .min(self.count.map_or(f64::MAX, |count| count as f64));
             if orders > MAX_ORDERS as f64 {
@@ -229,6 +194,19 @@ impl Options {
             }
         }
         Ok(())
+    }
+
+    fn validate_day(&self) -> Result<(), OptionsError> {
+        let complain = |reason: String| Err(OptionsError(reason));
+        match self.day {
+            None => Ok(()),
+            Some(_) if self.pace == Pace::Closed => {
+                complain("customers without a rate come when they are answered: a day needs a rate".to_owned())
+            }
+            Some(lasts) if lasts < MIN_DAY => complain(format!("a day must last {MIN_DAY:?} at least, not {lasts:?}")),
+            Some(_) if self.day().is_none() => complain("no profile has an hour in which it comes".to_owned()),
+            Some(_) => Ok(()),
+        }
     }
 }
 
@@ -285,7 +263,7 @@ mod tests {
             ),
             (
                 Options {
-                    profiles: vec![(PROFILES[0], 0)],
+                    profiles: vec![(PROFILES[0].clone(), 0)],
                     ..sound.clone()
                 },
                 "profiles",
@@ -296,6 +274,29 @@ mod tests {
                     ..sound.clone()
                 },
                 "ledger",
+            ),
+            (
+                Options {
+                    day: Some(Duration::from_secs(60)),
+                    pace: Pace::Closed,
+                    ..sound.clone()
+                },
+                "needs a rate",
+            ),
+            (
+                Options {
+                    day: Some(Duration::from_secs(60)),
+                    pace: rate(MAX_RATE_PER_SECOND),
+                    ..sound.clone()
+                },
+                "busiest hour",
+            ),
+            (
+                Options {
+                    day: Some(Duration::from_millis(1)),
+                    ..sound.clone()
+                },
+                "a day must last",
             ),
             (
                 Options {

@@ -73,7 +73,8 @@ fn abroad(at: UtcInstant) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::profile::{PROFILES, visit};
+    use super::super::known::PROFILES;
+    use super::super::profile::visit;
     use super::*;
     use coffee_rt_actors::domain::Order;
     use rand::SeedableRng;

@@ -7,7 +7,9 @@ use coffee_rt_actors::domain::Menu;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::options::{Arrivals, MAX_ORDERS, Options, Pace};
+use super::day::Day;
+use super::options::{MAX_ORDERS, Options};
+use super::pace::{Arrivals, Pace};
 use super::profile::{Profile, Purchase, pick, visit};
 
 /// One order and when it is due.
@@ -24,6 +26,7 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct Plan {
     pace: Pace,
+    day: Option<Day>,
     duration: Duration,
     orders_left: u64,
     profiles: Vec<Profile>,
@@ -31,7 +34,8 @@ pub struct Plan {
     menu: Menu,
     rng: StdRng,
     due_seconds: f64,
-    gap_seconds: f64,
+    /// Orders that are due until the next visit, at the rate of then.
+    until_next_visit: f64,
     visit: VecDeque<Purchase>,
 }
 
@@ -39,9 +43,10 @@ impl Plan {
     /// The plan of a run.
     #[must_use]
     pub fn new(options: &Options) -> Self {
-        let (profiles, shares) = options.profiles.iter().copied().unzip();
+        let (profiles, shares) = options.profiles.iter().cloned().unzip();
         Self {
             pace: options.pace,
+            day: options.day(),
             duration: options.duration.unwrap_or(Duration::MAX),
             orders_left: options.count.unwrap_or(MAX_ORDERS).min(MAX_ORDERS),
             profiles,
@@ -49,23 +54,36 @@ impl Plan {
             menu: options.menu.clone(),
             rng: StdRng::seed_from_u64(options.seed),
             due_seconds: 0.0,
-            gap_seconds: 0.0,
+            until_next_visit: 0.0,
             visit: VecDeque::new(),
         }
     }
 
     fn next_visit(&mut self) {
-        let index = pick(&self.shares, self.shares.len(), &mut self.rng);
+        self.due_seconds = self.next_due();
+        let shares = self
+            .day
+            .as_ref()
+            .map_or(&*self.shares, |day| day.shares_at(self.due_seconds));
+        let index = pick(shares, self.profiles.len(), &mut self.rng);
         self.visit = visit(index, &self.profiles[usize::from(index)], &self.menu, &mut self.rng).into();
-        self.due_seconds += self.gap_seconds;
-        let share = self.due_seconds / self.duration.as_secs_f64();
-        if let Some((rate_per_second, arrivals)) = self.pace.rate_at(share) {
-            let stretch = match arrivals {
-                Arrivals::Constant => 1.0,
-                // 1 - [0, 1) is never zero, so the logarithm is finite.
-                Arrivals::Exponential => -(1.0 - self.rng.random::<f64>()).ln(),
-            };
-            self.gap_seconds = stretch * self.visit.len() as f64 / rate_per_second;
+        let stretch = match self.pace.arrivals() {
+            Some(Arrivals::Constant) => 1.0,
+            // 1 - [0, 1) is never zero, so the logarithm is finite.
+            Some(Arrivals::Exponential) => -(1.0 - self.rng.random::<f64>()).ln(),
+            None => return,
+        };
+        self.until_next_visit = stretch * self.visit.len() as f64;
+    }
+
+    fn next_due(&self) -> f64 {
+        let end = self.duration.as_secs_f64();
+        let Some(rate) = self.pace.rate_at(self.due_seconds / end) else {
+            return 0.0;
+        };
+        match &self.day {
+            Some(day) => day.due_after(self.due_seconds, self.until_next_visit, rate, end),
+            None => self.due_seconds + self.until_next_visit / rate,
         }
     }
 }
@@ -95,7 +113,7 @@ impl Iterator for Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::profile::profile_named;
+    use super::super::known::profile_named;
     use super::*;
     use url::Url;
 
@@ -143,6 +161,24 @@ mod tests {
             assert!((19_000..21_000).contains(&plan.len()), "{profile}: {}", plan.len());
             assert!(plan.is_sorted_by_key(|arrival| arrival.due));
         }
+    }
+
+    #[test]
+    fn a_day_has_its_hours() {
+        let day = Duration::from_secs(10);
+        let run = Options {
+            day: Some(day),
+            ..options(Arrivals::Exponential, "commuter")
+        };
+        // Two days.
+        let plan: Vec<_> = Plan::new(&run).collect();
+        assert!((19_000..21_000).contains(&plan.len()), "{}", plan.len());
+        let hour = |arrival: &Arrival| (arrival.due.as_secs_f64() / day.as_secs_f64() * 24.0) as usize % 24;
+        let in_hour = |wanted| plan.iter().filter(|arrival| hour(arrival) == wanted).count() as f64;
+        assert_eq!(in_hour(3) + in_hour(22), 0.0);
+        let ratio = in_hour(8) / in_hour(6);
+        assert!((ratio - 14.0 / 6.0).abs() < 0.3, "{ratio}");
+        assert!(plan.is_sorted_by_key(|arrival| arrival.due));
     }
 
     #[test]

@@ -1,9 +1,19 @@
 //! Who orders: profiles of customers as plain data, and what one visit buys as a pure function of a seeded generator.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use coffee_rt_actors::domain::Menu;
 use rand::{Rng, RngExt};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::day::HOURS;
+
+/// The most orders of one visit.
+pub const MAX_ORDERS_PER_VISIT: u32 = 1_000;
+/// The highest weight of a drink, a store or an hour.
+pub const MAX_WEIGHT: u32 = 1_000_000;
 
 /// What an order costs, in cents: anything between the ends, most often near `usual`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,23 +27,27 @@ pub struct PriceRange {
 }
 
 /// How a customer's client writes its JSON; each form means the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum WireStyle {
     /// A number for the price, a UTC timestamp.
+    #[default]
     Plain,
     /// A decimal string for the price, a timestamp two hours east of UTC.
     Abroad,
 }
 
 /// One kind of customer. Weights belong to the menu's entries by position and start over where the menu is longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// As `--profiles` and reports name it.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// How often each drink is chosen.
-    pub drink_weights: &'static [u32],
+    pub drink_weights: Cow<'static, [u32]>,
     /// How often each store is visited.
-    pub store_weights: &'static [u32],
+    pub store_weights: Cow<'static, [u32]>,
+    /// How many come in each hour from midnight on, where a run has a day; none where all hours are alike.
+    pub hour_weights: Option<[u32; HOURS]>,
     /// What one order costs.
     pub price: PriceRange,
     /// Fewest and most orders of one visit; all go to one store at one moment.
@@ -44,72 +58,6 @@ pub struct Profile {
     pub pause_millis: (u64, u64),
     /// How its client writes JSON.
     pub wire: WireStyle,
-}
-
-/// The known profiles.
-pub const PROFILES: [Profile; 4] = [
-    Profile {
-        name: "commuter",
-        drink_weights: &[2, 5, 3],
-        store_weights: &[2, 4, 5, 1],
-        price: PriceRange {
-            low_cents: 250,
-            usual_cents: 350,
-            high_cents: 550,
-        },
-        orders_per_visit: (1, 1),
-        double_taps_per_mille: 20,
-        pause_millis: (0, 0),
-        wire: WireStyle::Plain,
-    },
-    Profile {
-        name: "regular",
-        drink_weights: &[4, 2, 4],
-        store_weights: &[3, 2, 2, 3],
-        price: PriceRange {
-            low_cents: 300,
-            usual_cents: 425,
-            high_cents: 650,
-        },
-        orders_per_visit: (1, 2),
-        double_taps_per_mille: 5,
-        pause_millis: (0, 0),
-        wire: WireStyle::Plain,
-    },
-    Profile {
-        name: "office-run",
-        drink_weights: &[3, 3, 4],
-        store_weights: &[1, 5, 4, 1],
-        price: PriceRange {
-            low_cents: 280,
-            usual_cents: 400,
-            high_cents: 900,
-        },
-        orders_per_visit: (6, 14),
-        double_taps_per_mille: 2,
-        pause_millis: (0, 0),
-        wire: WireStyle::Plain,
-    },
-    Profile {
-        name: "tourist",
-        drink_weights: &[5, 1, 4],
-        store_weights: &[1, 3, 5, 2],
-        price: PriceRange {
-            low_cents: 350,
-            usual_cents: 600,
-            high_cents: 2_500,
-        },
-        orders_per_visit: (1, 4),
-        double_taps_per_mille: 60,
-        pause_millis: (5, 60),
-        wire: WireStyle::Abroad,
-    },
-];
-
-/// The known profile of that name.
-#[must_use]
-pub fn profile_named(name: &str) -> Option<Profile> {
-    PROFILES.into_iter().find(|profile| profile.name == name)
 }
 
 /// One order as a customer decides on it; not yet a message.
@@ -133,13 +81,13 @@ pub struct Purchase {
 
 /// What one visit of a customer buys: at least one order, all in one store.
 pub(super) fn visit(index: u8, profile: &Profile, menu: &Menu, rng: &mut impl Rng) -> Vec<Purchase> {
-    let store = pick(profile.store_weights, menu.stores.len(), rng);
+    let store = pick(&profile.store_weights, menu.stores.len(), rng);
     let (fewest, most) = profile.orders_per_visit;
     let orders = rng.random_range(fewest.max(1)..=most.max(fewest).max(1));
     (0..orders)
         .map(|_| Purchase {
             profile: index,
-            drink: pick(profile.drink_weights, menu.drinks.len(), rng),
+            drink: pick(&profile.drink_weights, menu.drinks.len(), rng),
             store,
             cents: price(profile.price, rng),
             taps: if rng.random_range(0..1000) < profile.double_taps_per_mille {
@@ -203,6 +151,7 @@ fn price(range: PriceRange, rng: &mut impl Rng) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::known::PROFILES;
     use super::*;
     use rand::SeedableRng;
     use rand::rngs::StdRng;

@@ -230,7 +230,7 @@ impl Books {
         Report {
             version: options.version.to_string(),
             seed: options.seed,
-            asked_per_second: options.pace.mean_rate(),
+            asked_per_second: options.asked_per_second(),
             achieved_per_second: counts.acknowledged as f64 / elapsed_seconds.max(f64::EPSILON),
             elapsed_seconds,
             counts,
@@ -248,7 +248,7 @@ impl Books {
                 .iter()
                 .enumerate()
                 .map(|(place, (profile, _))| ProfileReport {
-                    name: profile.name.into(),
+                    name: profile.name.clone(),
                     counts: ledger.counts_of(place),
                 })
                 .collect(),

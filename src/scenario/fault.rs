@@ -39,6 +39,27 @@ pub(super) enum Target {
     Disk(Owner),
 }
 
+impl Target {
+    /// What it disturbs, where another fault cannot do so at the same time.
+    pub(super) fn exclusive(&self) -> Option<String> {
+        match self {
+            Self::Node { node, .. } => Some(node_name(*node)),
+            Self::Service { service, .. } => Some(service.name().to_owned()),
+            // A service that runs out of disk may end, too.
+            Self::Disk(owner) => Some(
+                owner
+                    .service()
+                    .map_or_else(|| "disk".to_owned(), |service| service.name().to_owned()),
+            ),
+            Self::Link {
+                service,
+                trouble: Trouble::Cut,
+            } => Some(format!("link to {}", service.name())),
+            Self::Actor { .. } | Self::Link { .. } | Self::Table { .. } | Self::Connections(_) => None,
+        }
+    }
+}
+
 /// What is done to an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -19,22 +19,24 @@ use super::threshold::{Kind, Threshold};
 use super::viewers::Viewer;
 use super::world::node_name;
 use crate::config::{Version, Versions};
-use crate::load::Options;
+use crate::load::{MAX_PROFILES, Options};
 
 mod error;
 mod fault;
 mod length;
 mod load;
+mod profile;
 mod setup;
 mod viewer;
 
 pub use error::FileError;
 pub use setup::MAX_STORED_ORDERS;
 
-use error::each;
+use error::{each, each_after};
 use fault::RawFault;
 use length::all_orders;
-use load::RawLoad;
+use load::{RawLoad, Town};
+use profile::RawProfile;
 use setup::RawSetup;
 use viewer::{RawReader, RawSubscriber};
 
@@ -68,6 +70,8 @@ pub struct Scenario {
     pub(super) menu: Menu,
     /// Settings of the nodes, as their environment has them.
     pub(super) settings: BTreeMap<String, String>,
+    /// Those of single nodes, by their place from zero.
+    pub(super) node_settings: BTreeMap<usize, BTreeMap<String, String>>,
     /// Who orders what and when.
     pub loads: Vec<Load>,
     /// Who looks on.
@@ -122,6 +126,10 @@ struct RawScenario {
     /// What it runs on.
     #[serde(default)]
     setup: RawSetup,
+    /// Kinds of customers, beside those that are known: commuter, regular, office-run and tourist.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawProfile>")]
+    profile: Vec<Spanned<RawProfile>>,
     /// Who orders what, and when.
     #[schemars(with = "Vec<RawLoad>")]
     load: Vec<Spanned<RawLoad>>,
@@ -186,17 +194,22 @@ struct Names(BTreeMap<String, Kind>);
 
 impl Names {
     fn add(&mut self, name: &str, kind: Kind) -> Result<(), String> {
-        let simple = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if name.is_empty() || !name.chars().all(simple) {
-            return Err(format!(
-                "the name {name:?} has others than small letters, digits and dashes"
-            ));
-        }
+        check_name(name)?;
         match self.0.insert(name.to_owned(), kind) {
             Some(_) => Err(format!("there are two named {name}")),
             None => Ok(()),
         }
     }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let simple = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || !name.chars().all(simple) {
+        return Err(format!(
+            "the name {name:?} has others than small letters, digits and dashes"
+        ));
+    }
+    Ok(())
 }
 
 /// Nodes count from one in files, from zero here.
@@ -271,17 +284,25 @@ impl Scenario {
         names.0.extend(processes.map(|name| (name, Kind::Process)));
         let (versions, nodes) = (&setup.versions.0, setup.nodes);
         let menu = setup.menu();
-        let mut loads: Vec<Load> = Vec::new();
-        for load in raw.load {
-            let place = load.span();
-            let load = load.into_inner().checked(versions, nodes, &menu, &loads, &mut names);
-            loads.push(load.map_err(|reason| FileError::new(text, Some(place), &reason))?);
+        if raw.profile.len() > MAX_PROFILES {
+            return Err(complain(format!(
+                "a scenario has {MAX_PROFILES} profiles of its own at most"
+            )));
         }
+        let profiles = each_after(text, raw.profile, |profile, earlier| profile.checked(&menu, earlier))?;
+        let town = Town {
+            versions,
+            nodes,
+            menu: &menu,
+            profiles: &profiles,
+        };
+        let loads = each_after(text, raw.load, |load, earlier| load.checked(&town, earlier, &mut names))?;
         all_orders(&loads).map_err(complain)?;
         let mut viewers = each(text, raw.subscriber, |subscriber| subscriber.checked(nodes, &mut names))?;
         viewers.extend(each(text, raw.reader, |reader| reader.checked(nodes, &mut names))?);
         let over = loads.iter().map(|load| load.start + load.duration).max();
         let faults = all_faults(text, raw.fault, &setup, over.unwrap_or_default())?;
+        let node_settings = setup.settings_by_node().map_err(complain)?;
         let kind = |name: &str| names.0.get(name).copied();
         Ok(Self {
             about: raw.about,
@@ -299,6 +320,7 @@ impl Scenario {
             disk_mb: setup.disk_mb,
             menu,
             settings: setup.settings,
+            node_settings,
         })
     }
 

@@ -40,6 +40,7 @@ mod span;
 mod steady;
 mod stored;
 mod threshold;
+mod turns;
 mod viewers;
 mod world;
 

@@ -226,6 +226,7 @@ impl Run {
 
 async fn play_fault(fault: &Fault, world: &World, started: Instant) -> FaultOutcome {
     tokio::time::sleep_until((started + fault.at).into()).await;
+    let _turn = world.turn(&fault.target).await;
     let at_seconds = started.elapsed().as_secs_f64();
     let injected = fault.inject(world).await;
     let what = match &injected {

@@ -16,6 +16,7 @@ use super::fill::fill;
 use super::host::{Host, Recipe};
 use super::links::Links;
 use super::services::{Service, Services};
+use super::turns::{Turn, Turns};
 use crate::config::{Config, Flags, Version};
 
 /// The embedded database, which has a folder since it may be a disk, and the services' home, in the run's folder.
@@ -52,6 +53,7 @@ pub(super) struct World {
     services: Option<Services>,
     disk: Option<Disk>,
     wanted: Vec<Service>,
+    turns: Turns,
     /// Settings with which the nodes' store can be read.
     pub(super) settings: Config,
 }
@@ -72,6 +74,7 @@ impl World {
                 services: None,
                 disk: None,
                 wanted: Vec::new(),
+                turns: Turns::default(),
                 settings: Config::load(&Flags::default()).map_err(|error| error.to_string())?,
             });
         }
@@ -109,11 +112,15 @@ impl World {
             None => None,
         };
         let given = given(scenario, services.as_ref(), &links)?;
-        let recipe = |number: usize| Recipe {
-            program: environment.program.clone(),
-            folder: environment.folder.clone(),
-            log: format!("{}.log", node_name(number)),
-            settings: given.clone(),
+        let recipe = |number: usize| {
+            let mut settings = given.clone();
+            settings.extend(scenario.node_settings.get(&number).cloned().unwrap_or_default());
+            Recipe {
+                program: environment.program.clone(),
+                folder: environment.folder.clone(),
+                log: format!("{}.log", node_name(number)),
+                settings,
+            }
         };
         if scenario.stored_orders > 0 {
             recipe(0).run(&["migrate"]).await?;
@@ -128,6 +135,7 @@ impl World {
             services,
             disk,
             wanted,
+            turns: Turns::default(),
             settings,
         })
     }
@@ -150,6 +158,11 @@ impl World {
                 return ended;
             }
         }
+    }
+
+    /// Waits until no other fault disturbs the same thing, where only one can.
+    pub(super) async fn turn(&self, target: &Target) -> Option<Turn> {
+        Some(self.turns.of(target.exclusive()?).await)
     }
 
     /// The services that the scenario started.

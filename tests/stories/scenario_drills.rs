@@ -7,9 +7,10 @@ use crate::scenarios::Scene;
 
 /// The exit code of a broken promise.
 const BROKEN: i32 = 3;
-/// Places of promises in a report.
+/// Places of promises in a report: of all, of those without a topic, and of those with one.
 const STORED_ONCE: usize = 0;
 const COUNTED: usize = 1;
+const READ_ONCE: usize = 3;
 const TRUE_MEANWHILE: usize = 3;
 
 /// What nodes run and stand on.
@@ -117,6 +118,17 @@ async fn moving_the_position_before_the_commit_is_found() {
         }
     }
     panic!("nothing was found in {SEEDS} runs");
+}
+
+/// Two groups read one topic into one store: without the fence each record is stored by both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_without_a_fence_are_found() {
+    let setup = format!("{V3}\nnodes = 2\nnode_settings.2 = {{ COFFEE_RT_V3__GROUP = \"another\" }}");
+    let load = "duration = \"6s\"\nrate = 100";
+    let scene = |drill| Scene::in_checkout(&text(&setup, drill, load, &[]));
+    assert_found(scene("skip-fence"), "skip-fence", READ_ONCE).await;
+    let (code, report, said) = scene("").run(&[]).await;
+    assert_eq!(code, 0, "{report:#}\n{said}");
 }
 
 /// The same scenarios without a drill break nothing.

@@ -103,6 +103,7 @@ own_scenarios!(
     baseline,
     breakpoint,
     broker_outage,
+    day,
     embedded,
     full_disk,
     full_store,

@@ -39,3 +39,18 @@ pub(super) fn each<R, T>(
     });
     checked.collect()
 }
+
+/// The same where each may refer to those before it.
+pub(super) fn each_after<R, T>(
+    text: &str,
+    raw: Vec<Spanned<R>>,
+    mut check: impl FnMut(R, &[T]) -> Result<T, String>,
+) -> Result<Vec<T>, FileError> {
+    let mut checked = Vec::new();
+    for raw in raw {
+        let span = raw.span();
+        let next = check(raw.into_inner(), &checked);
+        checked.push(next.map_err(|reason| FileError::new(text, Some(span), &reason))?);
+    }
+    Ok(checked)
+}

@@ -42,6 +42,7 @@ impl Scenario {
             load.start = change(load.start);
             load.duration = change(load.duration);
             load.options.duration = Some(load.duration);
+            load.options.day = load.options.day.map(&change);
         }
         for viewer in &mut self.viewers {
             viewer.start = change(viewer.start);
@@ -56,14 +57,14 @@ impl Scenario {
 /// The orders of all loads, as far as rates say how many there are, must fit the memory.
 pub(super) fn all_orders(loads: &[Load]) -> Result<(), String> {
     // A search remembers all of its trials, and one that follows it may get the highest rate.
-    let rate = |load: &Load| match (load.goal, load.follows) {
-        (Some(goal), _) => Some(goal.to * SEARCH_TRIALS),
-        (None, Some(follows)) => Some(loads.get(follows.load)?.goal?.to * follows.share),
-        (None, None) => load.options.pace.mean_rate(),
-    };
-    let orders = loads
-        .iter()
-        .filter_map(|load| Some(rate(load)? * load.duration.as_secs_f64()));
+    let orders = loads.iter().filter_map(|load| {
+        let seconds = load.duration.as_secs_f64();
+        match (load.goal, load.follows) {
+            (Some(goal), _) => Some(goal.to * SEARCH_TRIALS * seconds),
+            (None, Some(follows)) => Some(loads.get(follows.load)?.goal?.to * follows.share * seconds),
+            (None, None) => load.options.expected_orders(),
+        }
+    });
     let orders: f64 = orders.sum();
     if orders > MAX_ORDERS as f64 {
         return Err(format!(

@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::{Follows, Load, Names};
 use crate::config::Version;
-use crate::load::{Arrivals, DEFAULT_CONNECTIONS, MAX_ORDERS, MAX_RATE_PER_SECOND, Options, Pace, profile_named};
+use crate::load::{
+    Arrivals, DEFAULT_CONNECTIONS, MAX_ORDERS, MAX_RATE_PER_SECOND, Options, Pace, Profile, profile_named,
+};
 use crate::scenario::breakpoint::Goal;
 use crate::scenario::span::Span;
 use crate::scenario::threshold::Kind;
@@ -51,15 +53,40 @@ pub(super) struct RawLoad {
     /// Whether who is answered 503 comes again, with the same key.
     #[serde(default)]
     retry_refused: bool,
-    /// Kinds of customers, and the share of each.
+    /// Kinds of customers, and the share of each in all visits.
     #[serde(default)]
     profiles: BTreeMap<String, u32>,
+    /// How long a day lasts, from midnight on: each kind comes in its hours, and the rate is the mean of a day.
+    day: Option<Span>,
     /// Looks for the highest rate that is sustained: rate and duration are those of the first trial.
     breakpoint: Option<RawBreakpoint>,
     /// An earlier load that looks for one: this one begins when it is found, and start counts from then.
     follows: Option<String>,
     /// With follows, in place of a rate: the share of the breakpoint that is asked for, such as 0.8.
     share: Option<f64>,
+}
+
+/// Where customers come from, and what they find.
+pub(super) struct Town<'a> {
+    pub(super) versions: &'a [Version],
+    pub(super) nodes: usize,
+    pub(super) menu: &'a Menu,
+    /// The scenario's own kinds of customers, beside those that are known.
+    pub(super) profiles: &'a [Profile],
+}
+
+impl Town<'_> {
+    fn profiles_named(&self, shares: &BTreeMap<String, u32>) -> Result<Vec<(Profile, u32)>, String> {
+        let named = |name: &str| {
+            let own = self.profiles.iter().find(|profile| profile.name == name).cloned();
+            own.or_else(|| profile_named(name))
+        };
+        let shares = shares.iter().map(|(name, share)| {
+            let profile = named(name).ok_or_else(|| format!("there is no profile {name:?}"))?;
+            Ok((profile, *share))
+        });
+        shares.collect()
+    }
 }
 
 /// What makes a rate sustained.
@@ -77,20 +104,13 @@ fn default_connections() -> usize {
 }
 
 impl RawLoad {
-    pub(super) fn checked(
-        self,
-        versions: &[Version],
-        nodes: usize,
-        menu: &Menu,
-        earlier: &[Load],
-        names: &mut Names,
-    ) -> Result<Load, String> {
+    pub(super) fn checked(self, town: &Town<'_>, earlier: &[Load], names: &mut Names) -> Result<Load, String> {
         names.add(&self.name, Kind::Load)?;
-        let node = super::node_index(self.node, nodes)?;
-        let Some(version) = self.version.or_else(|| versions.first().copied()) else {
+        let node = super::node_index(self.node, town.nodes)?;
+        let Some(version) = self.version.or_else(|| town.versions.first().copied()) else {
             return Err("no version runs".to_owned());
         };
-        if !versions.contains(&version) {
+        if !town.versions.contains(&version) {
             return Err(format!("the node does not run {version}: add it to setup.versions"));
         }
         let follows = self.follows(earlier)?;
@@ -120,25 +140,24 @@ impl RawLoad {
                 return Err("a breakpoint is looked for from a rate on: add rate, without to_rate".to_owned());
             }
         };
+        if goal.is_some() && self.day.is_some() {
+            return Err("a breakpoint is that of one rate: leave day away".to_owned());
+        }
         if self.think_time.is_some() && pace != Pace::Closed {
             return Err("customers with a rate do not wait for answers: leave rate or think_time away".to_owned());
         }
         let mut options = Options::new(placeholder());
         options.version = version;
-        options.menu = menu.clone();
+        options.menu = town.menu.clone();
         options.pace = pace;
         options.duration = Some(self.duration.0);
         options.count = matches!(pace, Pace::Closed).then_some(MAX_ORDERS);
         options.connections = self.connections;
         options.think_time = self.think_time.unwrap_or_default().0;
         options.retry.repeat_refused = self.retry_refused;
-        let mut profiles = Vec::new();
-        for (name, share) in &self.profiles {
-            let profile = profile_named(name).ok_or_else(|| format!("there is no profile {name:?}"))?;
-            profiles.push((profile, *share));
-        }
-        if !profiles.is_empty() {
-            options.profiles = profiles;
+        options.day = self.day.map(|day| day.0);
+        if !self.profiles.is_empty() {
+            options.profiles = town.profiles_named(&self.profiles)?;
         }
         options.validate().map_err(|error| error.to_string())?;
         Ok(Load {

@@ -6,7 +6,7 @@ use coffee_rt_actors::domain::{Item, MAX_MENU_ITEMS, Menu};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::MAX_NODES;
+use super::{MAX_NODES, node_index};
 use crate::config::{Version, Versions};
 use crate::scenario::services::Service;
 
@@ -41,6 +41,8 @@ pub(super) struct RawSetup {
     pub(super) nodes: usize,
     /// Settings of the nodes: COFFEE_RT_*.
     pub(super) settings: BTreeMap<String, String>,
+    /// Settings of single nodes beside those of all, by the node's number.
+    node_settings: BTreeMap<String, BTreeMap<String, String>>,
     /// Orders that are stored before the nodes start, spread over 30 days.
     pub(super) stored_orders: u64,
     /// The data of the embedded database and of each service is on a disk of its own with so many MiB, made of memory; needs
@@ -59,6 +61,7 @@ impl Default for RawSetup {
             services: Vec::new(),
             nodes: 1,
             settings: BTreeMap::new(),
+            node_settings: BTreeMap::new(),
             stored_orders: 0,
             disk_mb: None,
             drinks: None,
@@ -76,24 +79,35 @@ const fn needed(version: Version) -> &'static [Service] {
     }
 }
 
+fn check_settings(place: &str, settings: &BTreeMap<String, String>) -> Result<(), String> {
+    let own = |name: &&String| OWN_SETTINGS.iter().any(|own| name.starts_with(own));
+    if let Some(name) = settings.keys().find(own) {
+        return Err(format!("setup.{place} has {name:?}, which the scenario sets itself"));
+    }
+    if let Some(name) = settings.keys().find(|name| !name.starts_with("COFFEE_RT_")) {
+        return Err(format!(
+            "setup.{place} has {name:?}: settings of a node begin with COFFEE_RT_"
+        ));
+    }
+    Ok(())
+}
+
 impl RawSetup {
     /// Says what makes no sense.
     pub(super) fn check(&self) -> Result<(), String> {
-        let own = |name: &&String| OWN_SETTINGS.iter().any(|own| name.starts_with(own));
-        if let Some(name) = self.settings.keys().find(own) {
-            return Err(format!("setup.settings has {name:?}, which the scenario sets itself"));
-        }
-        if let Some(name) = self.settings.keys().find(|name| !name.starts_with("COFFEE_RT_")) {
-            return Err(format!(
-                "setup.settings has {name:?}: settings of a node begin with COFFEE_RT_"
-            ));
-        }
+        let settings = [("settings".to_owned(), &self.settings)].into_iter();
+        let of_nodes = self.node_settings.iter();
+        let of_nodes = of_nodes.map(|(number, settings)| (format!("node_settings.{number}"), settings));
+        settings
+            .chain(of_nodes)
+            .try_for_each(|(place, settings)| check_settings(&place, settings))?;
         if !(1..=MAX_NODES).contains(&self.nodes) {
             return Err(format!(
                 "setup.nodes must be between 1 and {MAX_NODES}, not {}",
                 self.nodes
             ));
         }
+        self.settings_by_node()?;
         if self.stored_orders > MAX_STORED_ORDERS {
             return Err(format!("setup.stored_orders must be at most {MAX_STORED_ORDERS}"));
         }
@@ -118,6 +132,17 @@ impl RawSetup {
             }
         }
         Ok(())
+    }
+
+    /// What each node is told beside the others, by its place from zero.
+    pub(super) fn settings_by_node(&self) -> Result<BTreeMap<usize, BTreeMap<String, String>>, String> {
+        let placed = self.node_settings.iter().map(|(number, settings)| {
+            let place = number
+                .parse()
+                .map_err(|_| format!("setup.node_settings has {number:?}: name a node by its number"));
+            Ok((node_index(place?, self.nodes)?, settings.clone()))
+        });
+        placed.collect()
     }
 
     /// Runs this version in place of others, with the services that it needs.

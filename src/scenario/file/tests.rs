@@ -89,6 +89,15 @@ fn what_makes_no_sense_is_refused_with_its_place() {
         ("drinks = 65", "setup.drinks must be between 1 and 64"),
         ("stored_orders = 1_000_000_000", "at most 100000000"),
         ("settings = { PATH = \"/\" }", "begin with COFFEE_RT_"),
+        (
+            "node_settings.2 = { COFFEE_RT_V3__GROUP = \"x\" }",
+            "there is no node 2",
+        ),
+        ("node_settings.all = { COFFEE_RT_V3__GROUP = \"x\" }", "by its number"),
+        (
+            "node_settings.1 = { PATH = \"/\" }",
+            "setup.node_settings.1 has \"PATH\"",
+        ),
         ("settings = { COFFEE_RT_SQLITE_PATH = \"/x\" }", "sets itself"),
     ] {
         let error = Scenario::parse(&format!("{SOUND}[setup]\n{setup}"), None)
@@ -136,4 +145,75 @@ fn what_makes_no_sense_is_refused_with_its_place() {
         assert!(error.contains(why), "{load}: {error}");
     }
     assert!(Scenario::parse("about = \"x\"\nload = []", None).is_err());
+}
+
+#[test]
+fn a_profile_is_what_the_file_says() {
+    let text = SOUND.replace(
+        "duration = \"10s\"",
+        "duration = \"10s\"\nday = \"10s\"\nprofiles = { student = 3, tourist = 1 }",
+    );
+    let student = r#"
+[[profile]]
+name = "student"
+drinks = { latte = 3, americano = 1 }
+hours = { "09-12" = 5, "14-15" = 1 }
+price = { low = 2, usual = 2.25, high = 4 }
+orders_per_visit = [1, 3]
+double_taps = 0.05
+pause = ["0s", "20ms"]
+wire = "abroad"
+"#;
+    let scenario = Scenario::parse(&format!("{text}{student}"), None).unwrap();
+    let options = &scenario.loads[0].options;
+    let of_day = |name: &str| options.profiles.iter().find(|(profile, _)| profile.name == name);
+    assert_eq!(options.day, Some(Duration::from_secs(10)));
+    assert!(of_day("tourist").is_some());
+    let (profile, share) = of_day("student").unwrap();
+    let weight = |name: &str| {
+        let place = options.menu.drinks.iter().position(|drink| **drink == *name);
+        profile.drink_weights[place.unwrap()]
+    };
+    assert_eq!(
+        (*share, weight("latte"), weight("americano"), weight("cappuccino")),
+        (3, 3, 1, 0)
+    );
+    assert!(profile.store_weights.is_empty());
+    let hours = profile.hour_weights.unwrap();
+    assert_eq!((hours[8], hours[9], hours[11], hours[12], hours[14]), (0, 5, 5, 0, 1));
+    assert_eq!(
+        (
+            profile.price.low_cents,
+            profile.price.usual_cents,
+            profile.price.high_cents
+        ),
+        (200, 225, 400)
+    );
+    assert_eq!(
+        (
+            profile.orders_per_visit,
+            profile.double_taps_per_mille,
+            profile.pause_millis
+        ),
+        ((1, 3), 50, (0, 20))
+    );
+    for (from, to, why) in [
+        ("\"student\"\nd", "\"tourist\"\nd", "there is a profile tourist already"),
+        ("latte = 3", "mocha = 3", "\"mocha\", which is not on the menu"),
+        ("latte = 3, americano = 1", "latte = 0", "one of them above zero"),
+        ("09-12", "12-09", "are no hours"),
+        ("14-15", "11-15", "told already"),
+        ("low = 2", "low = 3", "low <= usual"),
+        ("[1, 3]", "[3, 1]", "fewest and the most"),
+        ("0.05", "1.5", "double_taps"),
+        ("\"20ms\"", "\"0s\"", ""),
+        ("student = 3", "baker = 3", "there is no profile \"baker\""),
+        ("day = \"10s\"", "day = \"1ms\"", "a day must last"),
+    ] {
+        let text = format!("{text}{student}").replacen(from, to, 1);
+        match Scenario::parse(&text, None) {
+            Ok(_) => assert_eq!(why, "", "{to}"),
+            Err(error) => assert!(!why.is_empty() && error.to_string().contains(why), "{to}: {error}"),
+        }
+    }
 }
