@@ -11,7 +11,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -77,7 +78,7 @@ pub enum ClientError {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Problem {
     /// The HTTP status.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub status: u16,
     /// The kind of problem in a few words.
     #[serde(default)]
@@ -88,6 +89,13 @@ pub struct Problem {
     /// With 422: what is wrong with which field.
     #[serde(default)]
     pub errors: Vec<FieldProblem>,
+}
+
+/// `/readyz` has a word there; the answer's own status counts.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let status = Value::deserialize(deserializer)?;
+    let number = status.as_u64().and_then(|number| u16::try_from(number).ok());
+    Ok(number.unwrap_or_default())
 }
 
 /// One field of a refused request.

@@ -63,6 +63,8 @@ pub struct Config {
     pub menu: Menu,
     /// How dashboards are fed.
     pub dashboard: DashboardConfig,
+    /// How orders are recounted.
+    pub audit: AuditConfig,
     /// The limit of everything.
     pub limits: Limits,
     /// The version that writes to the store directly.
@@ -93,6 +95,14 @@ pub struct DashboardConfig {
     pub min_interval_ms: u64,
 }
 
+/// How orders are recounted.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// From one recount of all orders to the next, at most; 0 for none. It reads the whole store, and every node does it.
+    pub every_seconds: u64,
+}
+
 /// The limit of everything. What exceeds one is refused with an answer that says so.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +121,9 @@ pub struct Limits {
     pub order_deadline_ms: u64,
     /// How long a request's header or body may take to arrive.
     pub read_deadline_ms: u64,
+    /// How long a node that was told to stop still serves, while `/readyz` says that it is not ready, so that balancers
+    /// leave it first.
+    pub leave_ms: u64,
     /// How long open requests may take to finish when the node stops.
     pub drain_deadline_ms: u64,
 }
@@ -171,6 +184,7 @@ impl Default for Config {
             log_format: LogFormat::Human,
             menu: Menu::default(),
             dashboard: DashboardConfig { min_interval_ms: 20 },
+            audit: AuditConfig { every_seconds: 0 },
             limits: Limits {
                 credit_orders: crate::tree::DEFAULT_CREDIT_ORDERS,
                 body_bytes: 64 * 1024,
@@ -179,6 +193,7 @@ impl Default for Config {
                 connections: 12_000,
                 order_deadline_ms: 10_000,
                 read_deadline_ms: 30_000,
+                leave_ms: 0,
                 drain_deadline_ms: 15_000,
             },
             v1: V1Config { batchers: 1 },
@@ -311,6 +326,15 @@ impl Config {
         Duration::from_millis(self.limits.order_deadline_ms)
     }
 
+    /// From one recount of all orders to the next, where they are recounted.
+    #[must_use]
+    pub const fn audit_every(&self) -> Option<Duration> {
+        match self.audit.every_seconds {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds)),
+        }
+    }
+
     /// Whether the node is reachable from this machine only.
     #[must_use]
     pub const fn listens_on_loopback(&self) -> bool {
@@ -336,8 +360,10 @@ impl Config {
             ("limits.connections", limits.connections as u64, 1..=1_000_000),
             ("limits.order_deadline_ms", limits.order_deadline_ms, 100..=300_000),
             ("limits.read_deadline_ms", limits.read_deadline_ms, 100..=300_000),
+            ("limits.leave_ms", limits.leave_ms, 0..=300_000),
             ("limits.drain_deadline_ms", limits.drain_deadline_ms, 100..=300_000),
             ("dashboard.min_interval_ms", self.dashboard.min_interval_ms, 1..=60_000),
+            ("audit.every_seconds", self.audit.every_seconds, 0..=604_800),
             ("v1.batchers", self.v1.batchers as u64, 1..=64),
             ("v2.readers", self.v2.readers as u64, 1..=64),
             ("v2.backlog_orders", self.v2.backlog_orders, 1..=1_000_000_000),

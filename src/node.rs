@@ -1,4 +1,4 @@
-//! A node: settings → store → tree → serving → draining.
+//! A node: settings → store → tree → serving → leaving → draining.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -43,9 +43,13 @@ pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Resul
     let versions: Vec<_> = config.running_versions().iter().map(|version| version.name()).collect();
     tracing::info!(%address, engine = app.engine, versions = versions.join(","), "listening");
 
+    let leave = Duration::from_millis(config.limits.leave_ms);
     let drain_deadline = Duration::from_millis(config.limits.drain_deadline_ms);
     let shutdown = async {
         stop.await;
+        tracing::info!(?leave, "stopping: not ready any more");
+        app.leaving.cancel();
+        tokio::time::sleep(leave).await;
         drain_http(&app, &listening, drain_deadline).await;
     };
     run_guarded(spec, supervision, shutdown).await?;
@@ -72,6 +76,7 @@ fn assemble(
         board: board.clone(),
         health: health.clone(),
         min_interval: Duration::from_millis(config.dashboard.min_interval_ms),
+        audit_every: config.audit_every(),
         telemetry: telemetry.clone(),
     });
     let mut versions = Vec::new();

@@ -20,6 +20,7 @@ use self::in_flight::{InFlight, answer_of, unearned_delta};
 use self::partition::{bury, commit};
 use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS, unless_it_panics};
 use crate::deltas::Deltas;
+use crate::domain::Order;
 use crate::drill;
 use crate::partition_reader::PartitionReaderMsg;
 use crate::ports::{Claim, Delta, DeltaContent, EntryId, PoisonRecord, Receipt, ShardWriter, StoreError};
@@ -279,6 +280,7 @@ impl<C: Consignment> Batcher<C> {
     fn settle(&mut self, claim: Claim, settled: InFlight<C>, receipt: &Receipt) {
         let content = DeltaContent::of_commit(settled.batch.orders(), &receipt.outcomes);
         self.args.metrics.count_created(&content);
+        tell_of(settled.batch.orders(), receipt, claim);
         self.me.worked();
         self.args.deltas.send(Delta {
             shard: claim.shard,
@@ -306,5 +308,16 @@ impl<C: Consignment> Batcher<C> {
         }
         C::answer(decided);
         self.waiting.splice(..0, undecided);
+    }
+}
+
+/// The end of each order's way, where somebody follows it in the log.
+fn tell_of(orders: &[Arc<Order>], receipt: &Receipt, claim: Claim) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    for (order, outcome) in orders.iter().zip(&receipt.outcomes) {
+        let (trace_id, shard) = (order.correlation_id(), claim.shard.0);
+        tracing::debug!(%trace_id, ?outcome, shard, seq = receipt.seq, "an order is committed");
     }
 }

@@ -10,6 +10,7 @@ pub mod supervision;
 
 pub mod aggregator;
 pub mod appender;
+pub mod auditor;
 pub mod backoff;
 pub mod batcher;
 pub mod board;

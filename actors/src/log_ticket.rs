@@ -176,6 +176,7 @@ mod tests {
                 price: Cents(450),
                 at: Instant(0),
                 accepted_at: Instant(0),
+                trace_id: None,
             }),
             permit: credit.try_take().unwrap(),
             settled: settled.clone(),

@@ -125,6 +125,7 @@ impl LogWatch {
         let before = self.args.health.send_replace(health.clone());
         let changed = std::mem::discriminant(&before) != std::mem::discriminant(health)
             || durability(&before) != durability(health);
+        self.args.metrics.up.set(i64::from(matches!(health, LogHealth::Up(_))));
         match health {
             LogHealth::Up(status) if changed => {
                 self.args.metrics.connected.inc();

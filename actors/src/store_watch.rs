@@ -83,6 +83,7 @@ impl StoreWatch {
     fn show(&self, health: StoreHealth) {
         let engine = self.args.store.engine();
         let changed = std::mem::discriminant(&*self.args.health.borrow()) != std::mem::discriminant(&health);
+        self.args.metrics.up.set(i64::from(health == StoreHealth::Up));
         match &health {
             StoreHealth::Up if changed => {
                 self.args.metrics.connected.inc();

@@ -5,8 +5,10 @@ use prometheus::{
     Registry, exponential_buckets,
 };
 
+mod audits;
 mod flow;
 
+pub use audits::AuditMetrics;
 pub use flow::{FlowCounts, Work};
 
 use crate::domain::Cents;
@@ -29,6 +31,8 @@ pub struct Telemetry {
     pub fan_out: FanOutMetrics,
     /// Of the store watch.
     pub store: StoreMetrics,
+    /// Of the auditor.
+    pub audits: AuditMetrics,
 }
 
 /// What a batcher counts.
@@ -47,6 +51,7 @@ pub struct BatchMetrics {
 /// The metrics of all versions' logs.
 #[derive(Clone)]
 struct LogVecs {
+    up: IntGaugeVec,
     append_orders: HistogramVec,
     append_seconds: HistogramVec,
     read_entries: IntCounterVec,
@@ -101,6 +106,8 @@ pub struct LogMetrics {
     claimed: IntCounter,
     partition_lag: IntGaugeVec,
     version: &'static str,
+    /// 1 while the log answers, else 0.
+    pub up: IntGauge,
     /// How often the log had lost its readers' position; readers count here too.
     pub positions_lost: IntCounter,
     /// How often the log came.
@@ -139,6 +146,8 @@ pub struct FanOutMetrics {
 /// What a store watch counts.
 #[derive(Clone)]
 pub struct StoreMetrics {
+    /// 1 while the store answers, else 0.
+    pub up: IntGauge,
     /// How often the store came.
     pub connected: IntCounter,
     /// How often it went.
@@ -171,6 +180,8 @@ impl Telemetry {
             "Times the store came or went",
             &["status"],
         )?;
+        let up = IntGauge::new("coffee_rt_store_up", "1 while the store answers, else 0")?;
+        registry.register(Box::new(up.clone()))?;
         let single = |name: &str, help: &str| {
             let counter = IntCounter::new(name, help)?;
             registry.register(Box::new(counter.clone())).map(|()| counter)
@@ -205,7 +216,9 @@ impl Telemetry {
                     seconds()?,
                 )?,
             },
+            audits: AuditMetrics::register(registry)?,
             store: StoreMetrics {
+                up,
                 connected: database.with_label_values(&["connected"]),
                 failed: database.with_label_values(&["failed"]),
             },
@@ -267,6 +280,7 @@ impl Telemetry {
             LogProduct::Kafka => &self.logs.kafka_connection,
         };
         LogMetrics {
+            up: self.logs.up.with_label_values(&[version]),
             backlog: self.logs.backlog.with_label_values(&[version]),
             lag: self.logs.lag.with_label_values(&[version]),
             pending: self.logs.pending.with_label_values(&[version]),
@@ -338,6 +352,7 @@ impl LogVecs {
                 "Entries that cannot be stored, moved to the dead letters",
                 &["reason", "version"],
             )?,
+            up: gauges("coffee_rt_log_up", "1 while the log answers, else 0", &["version"])?,
             backlog: gauges("coffee_rt_log_backlog_orders", "Entries in the log", &["version"])?,
             lag: gauges(
                 "coffee_rt_log_lag_orders",

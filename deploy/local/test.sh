@@ -9,6 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # Before the first build: without it the node has no page.
 need_npm
 deploy/local/lint.sh
+deploy/local/deployment.sh
 # The node that the stories ran is the page's too: built alone it would be another one, with features of its own.
 node=$(target_dir)/debug/coffee-rt
 deploy/local/with-services.sh postgres redis kafka -- \

@@ -4,6 +4,7 @@ mod audit;
 mod bus;
 mod catalog;
 mod commit;
+mod migrations;
 mod record;
 mod repeats;
 mod rows;
@@ -15,6 +16,7 @@ pub mod redis;
 pub mod sqlite;
 
 pub use audit::MAX_AUDIT_DIFFERENCES;
+pub use migrations::{Migration, MigrationState};
 pub use record::{MAX_RECORD_BYTES, RECORD_FIELD};
 
 use std::future::Future;

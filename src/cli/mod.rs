@@ -19,6 +19,7 @@ pub mod dead_letters;
 mod feed;
 pub mod kill;
 pub mod migrate;
+pub mod ready;
 pub mod replay;
 pub mod scenario;
 mod screen;
@@ -62,6 +63,8 @@ pub enum Command {
     Watch(watch::Args),
     /// Show the supervision tree
     Tree(tree::Args),
+    /// Tell whether a node can acknowledge orders
+    Ready(ready::Args),
     /// Kill, crash or stall an actor, and see it come back
     Kill(kill::Args),
     /// Recount all orders and compare with what was counted
@@ -202,6 +205,7 @@ async fn run(command: Command) -> Exit {
         Command::Simulate(args) => conclude(simulate::run(args)).await,
         Command::Watch(args) => conclude(watch::run(args)).await,
         Command::Tree(args) => conclude(tree::run(args)).await,
+        Command::Ready(args) => conclude(ready::run(args)).await,
         Command::Kill(args) => conclude(kill::run(args)).await,
         Command::Audit(args) => conclude(audit::run(args)).await,
         Command::DeadLetters(args) => conclude(dead_letters::run(*args)).await,

@@ -73,6 +73,8 @@ pub struct App {
     pub(super) url: Url,
     /// Simulated ones.
     pub(super) customers: Arc<Customers>,
+    /// Cancelled when the node was told to stop, and before it does: it is not ready any more.
+    pub leaving: CancellationToken,
     /// Cancelled when the node stops: sockets say goodbye, connections finish their request.
     pub draining: CancellationToken,
     /// Connections and sockets that are open.
@@ -121,6 +123,7 @@ impl App {
             telemetry,
             address,
         } = parts;
+        let draining = CancellationToken::new();
         Ok(Self {
             metrics: HttpMetrics::register(registry, tree.clone())?,
             body_limits: BodyLimits {
@@ -129,7 +132,8 @@ impl App {
                 deadline: Duration::from_millis(limits.read_deadline_ms),
             },
             sockets: Arc::new(Semaphore::new(limits.sockets)),
-            draining: CancellationToken::new(),
+            leaving: draining.child_token(),
+            draining,
             open: TaskTracker::new(),
             menu,
             running,

@@ -48,7 +48,7 @@ fn readiness(app: &App) -> Response {
             }
             Readiness::Log(log) => log_component(&log.borrow(), &store),
         };
-        let able = able && !app.draining.is_cancelled();
+        let able = able && !app.leaving.is_cancelled();
         if !able {
             cannot.push(version.name());
         }
@@ -57,7 +57,7 @@ fn readiness(app: &App) -> Response {
         component.insert("in_flight".to_owned(), json!(running.desk.credit.in_flight()));
         components.insert(version.name().to_owned(), Value::Object(component));
     }
-    let detail = match (cannot.is_empty(), app.draining.is_cancelled()) {
+    let detail = match (cannot.is_empty(), app.leaving.is_cancelled()) {
         (true, _) => Value::Null,
         (false, true) => json!("the node is stopping"),
         (false, false) => json!(format!("{} cannot acknowledge orders", cannot.join(", "))),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use coffee_rt_actors::domain::Instant;
 use coffee_rt_actors::supervision::Tree;
 use parking_lot::Mutex;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-    exponential_buckets,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, exponential_buckets,
 };
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -70,6 +71,10 @@ impl HttpMetrics {
         registry.register(Box::new(sockets.clone()))?;
         registry.register(Box::new(info))?;
         registry.register(Box::new(TreeCollector::new(tree)?))?;
+        let help = "When the node started, in seconds since 1970";
+        let started = IntGauge::new("coffee_rt_start_time_seconds", help)?;
+        started.set(Instant::now().second());
+        registry.register(Box::new(started))?;
         Ok(Self {
             registry: registry.clone(),
             sockets: SocketMetrics {
@@ -78,6 +83,8 @@ impl HttpMetrics {
             },
             orders: [Version::V1, Version::V2, Version::V3].map(|version| {
                 let path = version.order_path();
+                // There from the start: of a counter that begins with a burst, the burst would not be seen.
+                requests.with_label_values(&["POST", path, "503"]);
                 OrderMetrics {
                     path,
                     answered: requests.with_label_values(&["POST", path, "200"]),
@@ -206,7 +213,10 @@ impl Collector for TreeCollector {
     fn collect(&self) -> Vec<MetricFamily> {
         let _turn = self.turn.lock();
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        // An actor that is gone, as a partition that moved away, has none.
         self.restarts.reset();
+        self.mailbox.reset();
+        self.in_flight.reset();
         for actor in self.tree.snapshot() {
             self.restarts.with_label_values(&[&actor.path]).inc_by(actor.restarts);
             self.mailbox.with_label_values(&[&actor.path]).set(gauge(actor.mailbox));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use coffee_rt_actors::domain::{Cents, Instant, Order};
+use coffee_rt_actors::domain::{Cents, Instant, Order, TraceId};
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::ticket::Acknowledged;
 use http_body_util::BodyDataStream;
@@ -32,8 +32,11 @@ pub(super) fn version_of(path: &str) -> Option<Version> {
 pub(super) async fn answer(app: &App, version: Version, request: Request<Incoming>) -> Response {
     let placed = async {
         let (desk, order) = read(app, version, request).await?;
-        let acknowledged = desk.place(order.clone()).await?;
-        Ok(acknowledgement(version, &order, acknowledged))
+        let trace_id = order.correlation_id();
+        tracing::debug!(%trace_id, message_id = %order.message_id, %version, "an order came");
+        let acknowledged = desk.place(order.clone()).await;
+        tracing::debug!(%trace_id, %version, acknowledged = acknowledged.is_ok(), "an order is answered");
+        Ok(acknowledgement(version, &order, acknowledged?))
     };
     placed.await.unwrap_or_else(Problem::into_response)
 }
@@ -54,7 +57,8 @@ async fn read(app: &App, version: Version, request: Request<Incoming>) -> Result
     }
     let message_id = idempotency_key(&head.headers)?.unwrap_or_else(Uuid::now_v7);
     let order = Order::from_json(&body, message_id, &app.menu, Instant::now())?;
-    Ok((desk, Arc::new(order)))
+    let trace_id = trace_id(&head.headers);
+    Ok((desk, Arc::new(Order { trace_id, ..order })))
 }
 
 fn acknowledgement(version: Version, order: &Order, acknowledged: Acknowledged) -> Response {
@@ -113,6 +117,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     let media = value.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     media.eq_ignore_ascii_case("application/json")
         || media.len() > 17 && media[..12].eq_ignore_ascii_case("application/") && media.ends_with("+json")
+}
+
+/// The trace that the request belongs to, if it says so in a way that is understood.
+fn trace_id(headers: &HeaderMap) -> Option<TraceId> {
+    let mut given = headers.get_all("traceparent").iter();
+    let (Some(parent), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    TraceId::from_traceparent(parent.to_str().ok()?)
 }
 
 /// The client's key, if it sent one.

@@ -17,10 +17,11 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_util::task::AbortOnDropHandle;
-use url::Position;
+use url::{Position, Url};
 use uuid::Uuid;
 
 use super::answer::{Answer, understand};
+use super::balancer::Balancer;
 use super::options::Options;
 use super::order::Outgoing;
 use crate::config::Version;
@@ -43,9 +44,9 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Takes the address from the options; complains where it is no plain HTTP address.
-    pub(super) fn new(options: &Options) -> Result<Self, String> {
-        let Options { url, version, .. } = options;
+    /// A node by its address; complains where that is no plain HTTP address.
+    pub(super) fn new(url: &Url, options: &Options) -> Result<Self, String> {
+        let version = &options.version;
         let base = crate::client::plain_http(url).map_err(|error| error.to_string())?;
         let authority = &base[Position::BeforeHost..Position::AfterPort];
         Ok(Self {
@@ -73,10 +74,10 @@ impl Target {
     }
 }
 
-/// A customer's connection, opened when needed and kept while it works.
+/// A customer's connection to each node, opened when needed and kept while it works.
 pub(super) struct Connection {
-    target: Arc<Target>,
-    open: Option<Open>,
+    balancer: Arc<Balancer>,
+    open: Vec<Option<Open>>,
 }
 
 struct Open {
@@ -85,48 +86,56 @@ struct Open {
 }
 
 impl Connection {
-    pub(super) fn new(target: Arc<Target>) -> Self {
-        Self { target, open: None }
+    pub(super) fn new(balancer: Arc<Balancer>) -> Self {
+        Self {
+            open: (0..balancer.len()).map(|_| None).collect(),
+            balancer,
+        }
     }
 
     /// Sends an order once. Where the caller is dropped or the time is over, the connection is closed with it, so that
     /// a late answer can never be taken for another order's.
     pub(super) async fn attempt(&mut self, outgoing: &Outgoing) -> Answer {
-        let target = Arc::clone(&self.target);
-        match tokio::time::timeout(target.timeout, self.exchange(outgoing)).await {
+        let (place, target) = self.balancer.next();
+        let exchange = exchange(target, &mut self.open[place], outgoing);
+        match tokio::time::timeout(target.timeout, exchange).await {
             Ok(Ok((response, body))) => understand(target.version, &target.menu, outgoing, &response, &body),
             Ok(Err(reason)) => Answer::Unknown(reason),
             Err(_) => Answer::Unknown(format!("no answer within {:?}", target.timeout)),
         }
     }
+}
 
-    async fn exchange(&mut self, outgoing: &Outgoing) -> Result<(Response<()>, Bytes), String> {
-        let mut request = self.target.request(outgoing)?;
-        for _ in 0..MAX_FRESH_CONNECTIONS {
-            let mut open = match self.open.take() {
-                Some(open) if !open.sender.is_closed() => open,
-                _ => connect(&self.target)
-                    .await
-                    .map_err(|error| format!("cannot connect: {error}"))?,
-            };
-            if open.sender.ready().await.is_err() {
-                continue;
-            }
-            match open.sender.try_send_request(request).await {
-                Ok(response) => {
-                    let answer = read(response).await?;
-                    self.open = Some(open);
-                    return Ok(answer);
-                }
-                Err(mut error) => match error.take_message() {
-                    // Nothing of it was sent: the node had closed the idle connection.
-                    Some(unsent) => request = unsent,
-                    None => return Err(format!("the connection broke: {}", error.into_error())),
-                },
-            }
+async fn exchange(
+    target: &Target,
+    kept: &mut Option<Open>,
+    outgoing: &Outgoing,
+) -> Result<(Response<()>, Bytes), String> {
+    let mut request = target.request(outgoing)?;
+    for _ in 0..MAX_FRESH_CONNECTIONS {
+        let mut open = match kept.take() {
+            Some(open) if !open.sender.is_closed() => open,
+            _ => connect(target)
+                .await
+                .map_err(|error| format!("cannot connect: {error}"))?,
+        };
+        if open.sender.ready().await.is_err() {
+            continue;
         }
-        Err("the node keeps closing connections before a request".to_owned())
+        match open.sender.try_send_request(request).await {
+            Ok(response) => {
+                let answer = read(response).await?;
+                *kept = Some(open);
+                return Ok(answer);
+            }
+            Err(mut error) => match error.take_message() {
+                // Nothing of it was sent: the node had closed the idle connection.
+                Some(unsent) => request = unsent,
+                None => return Err(format!("the connection broke: {}", error.into_error())),
+            },
+        }
     }
+    Err("the node keeps closing connections before a request".to_owned())
 }
 
 async fn connect(target: &Target) -> Result<Open, String> {
@@ -194,17 +203,20 @@ impl Body for OrderBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use url::Url;
 
     #[test]
     fn the_address_is_taken_apart() {
-        let target = Target::new(&Options::new(Url::parse("http://[::1]:8005/base/").unwrap())).unwrap();
+        let target = |url: &str| {
+            let url = Url::parse(url).unwrap();
+            Target::new(&url, &Options::new(url.clone()))
+        };
+        let secure = target("https://cafe.example").unwrap_err();
+        let target = target("http://[::1]:8005/base/").unwrap();
         assert_eq!(
             (target.host.as_str(), target.port, target.path.as_str()),
             ("::1", 8005, "/base/api/v1/order")
         );
         assert_eq!(target.authority, "[::1]:8005");
-        let secure = Options::new(Url::parse("https://cafe.example").unwrap());
-        assert!(Target::new(&secure).unwrap_err().contains("http://"));
+        assert!(secure.contains("http://"));
     }
 }

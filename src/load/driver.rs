@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::attempt::{Connection, Target};
+use super::attempt::Connection;
+use super::balancer::Balancer;
 use super::ledger::Ledger;
 use super::line::WaitingLine;
 use super::options::{Options, OptionsError, RetryPolicy};
@@ -30,7 +32,7 @@ const ROOM_NAP_MILLIS: u64 = 1;
 #[derive(Debug)]
 pub struct Driver {
     options: Options,
-    target: Arc<Target>,
+    balancer: Arc<Balancer>,
 }
 
 /// A run under way. Dropping it ends the run at once, whatever is in flight.
@@ -39,6 +41,7 @@ pub struct Running {
     shared: Arc<Shared>,
     customers: JoinSet<()>,
     pacer: Option<JoinHandle<()>>,
+    _prober: AbortOnDropHandle<()>,
     _stop_on_drop: DropGuard,
 }
 
@@ -73,8 +76,8 @@ impl Driver {
     /// Says what makes no sense.
     pub fn new(options: Options) -> Result<Self, OptionsError> {
         options.validate()?;
-        let target = Arc::new(Target::new(&options).map_err(OptionsError)?);
-        Ok(Self { options, target })
+        let balancer = Arc::new(Balancer::new(&options).map_err(OptionsError)?);
+        Ok(Self { options, balancer })
     }
 
     /// Begins, in the current tokio runtime. Cancelling `stop` ends the arrivals early; what is in flight is finished.
@@ -97,17 +100,23 @@ impl Driver {
         });
         let mut customers = JoinSet::new();
         for _ in 0..shared.options.connections {
-            customers.spawn(customer(Arc::clone(&shared), Connection::new(Arc::clone(&self.target))));
+            customers.spawn(customer(
+                Arc::clone(&shared),
+                Connection::new(Arc::clone(&self.balancer)),
+            ));
         }
         // A thread of its own, because tokio's timer is a millisecond late and would show up as latency.
         let pacer = open_plan.map(|plan| {
             let shared = Arc::clone(&shared);
             tokio::task::spawn_blocking(move || shared.pace(plan))
         });
+        let balancer = self.balancer;
+        let prober = tokio::spawn(async move { balancer.probe().await });
         Running {
             shared,
             customers,
             pacer,
+            _prober: AbortOnDropHandle::new(prober),
             _stop_on_drop: stop.drop_guard(),
         }
     }

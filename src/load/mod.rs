@@ -9,6 +9,7 @@
 
 mod answer;
 mod attempt;
+mod balancer;
 mod day;
 mod driver;
 mod flat;

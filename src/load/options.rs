@@ -58,6 +58,8 @@ impl Default for RetryPolicy {
 pub struct Options {
     /// The node, such as `http://127.0.0.1:8005`.
     pub url: Url,
+    /// Further nodes: each request goes to the next one that says at `/readyz` that it is ready, as behind a balancer.
+    pub more_urls: Vec<Url>,
     /// Which API is called.
     pub version: Version,
     /// When orders are sent.
@@ -66,7 +68,7 @@ pub struct Options {
     pub duration: Option<Duration>,
     /// This many distinct orders are sent at most.
     pub count: Option<u64>,
-    /// Connections, each with one order in flight: 1 to [`MAX_CONNECTIONS`].
+    /// Customers, each with one order in flight, on a connection of its own to each node: 1 to [`MAX_CONNECTIONS`].
     pub connections: usize,
     /// How long a customer waits between an answer and the next order; only with [`Pace::Closed`].
     pub think_time: Duration,
@@ -100,6 +102,7 @@ impl Options {
         let timeout = Duration::from_millis(DEFAULT_TIMEOUT_MILLIS);
         Self {
             url,
+            more_urls: Vec::new(),
             version: Version::V1,
             pace: Pace::Open {
                 rate_per_second: 100.0,

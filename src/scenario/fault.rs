@@ -30,11 +30,29 @@ pub(super) struct Fault {
 /// Whom it hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    Actor { node: usize, path: String, mode: ActorMode },
-    Node { node: usize, mode: NodeMode },
-    Service { service: Service, mode: ServiceMode },
-    Link { service: Service, trouble: Trouble },
-    Table { name: String, readable: bool },
+    Actor {
+        node: usize,
+        path: String,
+        mode: ActorMode,
+    },
+    Node {
+        node: usize,
+        mode: NodeMode,
+    },
+    /// Each node in turn, in good order; the next one when the last one is ready again.
+    AllNodes,
+    Service {
+        service: Service,
+        mode: ServiceMode,
+    },
+    Link {
+        service: Service,
+        trouble: Trouble,
+    },
+    Table {
+        name: String,
+        readable: bool,
+    },
     Connections(u32),
     Disk(Owner),
 }
@@ -55,6 +73,7 @@ impl Target {
                 service,
                 trouble: Trouble::Cut,
             } => Some(format!("link to {}", service.name())),
+            Self::AllNodes => Some("rollout".to_owned()),
             Self::Actor { .. } | Self::Link { .. } | Self::Table { .. } | Self::Connections(_) => None,
         }
     }
@@ -74,6 +93,8 @@ pub(super) enum ActorMode {
 pub(super) enum NodeMode {
     /// SIGKILL, and another start after a while.
     Kill,
+    /// In good order, and another start after a while.
+    Stop,
     /// SIGSTOP, and SIGCONT after a while.
     Pause,
 }
@@ -97,6 +118,7 @@ impl Fault {
             Target::Actor { node: 0, path, mode } => format!("{} {path}", verb(mode)),
             Target::Actor { node, path, mode } => format!("{} {path} of {}", verb(mode), node_name(*node)),
             Target::Node { node, mode } => format!("{} {}", verb(mode), node_name(*node)),
+            Target::AllNodes => "restart all nodes in turn".to_owned(),
             Target::Service { service, mode } => format!("{} {}", verb(mode), service.name()),
             Target::Link { service, trouble } => {
                 let what = match trouble {
@@ -126,8 +148,10 @@ impl Fault {
             Target::Connections(count) => return world.database()?.hold_connections(*count, lasts).await,
             Target::Node { node, mode } => match mode {
                 NodeMode::Kill => world.host(*node).kill_and_start_after(lasts).await,
+                NodeMode::Stop => world.host(*node).stop_and_start_after(lasts).await,
                 NodeMode::Pause => world.host(*node).pause_for(lasts).await,
             },
+            Target::AllNodes => restart_in_turn(world, self.lasts.unwrap_or_default()).await,
             Target::Service { service, mode } => world.services()?.disturb(*service, *mode, lasts).await,
             Target::Link { service, trouble } => world.links.disturb(*service, *trouble, lasts).await,
             Target::Table { name, readable } => world.database()?.lock(name, *readable, lasts).await,
@@ -138,6 +162,15 @@ impl Fault {
         };
         hit.map(|()| String::new())
     }
+}
+
+async fn restart_in_turn(world: &World, pause: Duration) -> Result<(), String> {
+    for (node, host) in world.hosts().enumerate() {
+        let mode = NodeMode::Stop;
+        let _turn = world.turn(&Target::Node { node, mode }).await;
+        host.stop_and_start_after(pause).await?;
+    }
+    Ok(())
 }
 
 /// Every actor that the path means by now.

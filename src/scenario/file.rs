@@ -97,6 +97,8 @@ pub struct Load {
     pub duration: Duration,
     /// Whose customers they are, from zero.
     pub(super) node: usize,
+    /// Whether the other nodes get their part as well, while they are ready.
+    pub(super) balanced: bool,
     /// Its options, with a placeholder for the node's address.
     pub(super) options: Options,
     /// Where the highest sustained rate is looked for.

@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use url::Url;
 
 use super::readiness::Readiness;
@@ -22,8 +22,10 @@ use crate::client::NodeClient;
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// How often it is asked.
 const READY_POLL: Duration = Duration::from_millis(20);
-/// How long it may take to end in good order.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take to end in good order, beside the time in which it leaves.
+const STOP_LIMIT: Duration = Duration::from_secs(40);
+/// The setting of that time.
+const LEAVE_SETTING: &str = "COFFEE_RT_LIMITS__LEAVE_MS";
 /// How the names begin of settings that a node would take from the environment.
 const SETTINGS: [&str; 7] = [
     "COFFEE_RT_",
@@ -106,6 +108,23 @@ impl Host {
         let own = self.own()?;
         let mut child = own.child.lock().await;
         child.kill().await.map_err(|error| error.to_string())?;
+        self.start_again(own, child, pause).await
+    }
+
+    /// Ends the process in good order, and starts another one in its place.
+    pub(super) async fn stop_and_start_after(&self, pause: Duration) -> Result<(), String> {
+        let own = self.own()?;
+        let mut child = own.child.lock().await;
+        own.recipe.end(&mut child).await?;
+        self.start_again(own, child, pause).await
+    }
+
+    async fn start_again(
+        &self,
+        own: &OwnNode,
+        mut child: MutexGuard<'_, Child>,
+        pause: Duration,
+    ) -> Result<(), String> {
         tokio::time::sleep(pause).await;
         *child = spawn(&own.recipe, &self.url)?;
         own.process.store(process(&child)?, Ordering::Relaxed);
@@ -128,14 +147,7 @@ impl Host {
         let mut child = own.child.lock().await;
         // One that was left standing still could not end.
         send(&child, Signal::SIGCONT)?;
-        send(&child, Signal::SIGTERM)?;
-        let log = own.recipe.log_file();
-        match tokio::time::timeout(STOP_LIMIT, child.wait()).await {
-            Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(format!("the node ended with {status}: see {}", log.display())),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("the node did not end within {STOP_LIMIT:?}")),
-        }
+        own.recipe.end(&mut child).await
     }
 
     /// How it ended by itself, if it did. Nothing is said of one that is being killed or paused.
@@ -149,9 +161,9 @@ impl Host {
     }
 
     fn own(&self) -> Result<&OwnNode, String> {
-        self.own
-            .as_ref()
-            .ok_or_else(|| "only a node that the scenario starts can be killed or paused: leave --url away".to_owned())
+        self.own.as_ref().ok_or_else(|| {
+            "only a node that the scenario starts can be killed, stopped or paused: leave --url away".to_owned()
+        })
     }
 
     async fn until_ready(&self) -> Result<(), String> {
@@ -198,6 +210,22 @@ impl Drop for OwnNode {
 }
 
 impl Recipe {
+    /// Ends a process of it in good order.
+    async fn end(&self, child: &mut Child) -> Result<(), String> {
+        send(child, Signal::SIGTERM)?;
+        let leave = self.settings.get(LEAVE_SETTING).and_then(|millis| millis.parse().ok());
+        let limit = STOP_LIMIT + Duration::from_millis(leave.unwrap_or_default());
+        match tokio::time::timeout(limit, child.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(format!(
+                "the node ended with {status}: see {}",
+                self.log_file().display()
+            )),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the node did not end within {limit:?}")),
+        }
+    }
+
     /// Runs one of the program's other commands to its end.
     pub(super) async fn run(&self, arguments: &[&str]) -> Result<(), String> {
         let complain = |reason: String| format!("coffee-rt {}: {reason}", arguments.join(" "));

@@ -67,6 +67,10 @@ impl Player<'_> {
     async fn play_one(&self, place: usize, load: &Load, found: &[Found]) -> Result<Played, String> {
         let mut options = load.options.clone();
         options.url = self.world.host(load.node).url.clone();
+        if load.balanced {
+            let others = self.world.hosts().filter(|host| host.url != options.url);
+            options.more_urls = others.map(|host| host.url.clone()).collect();
+        }
         options.seed = self.seed.wrapping_add(place as u64);
         options.keep_moments = !self.scenario.viewers.is_empty();
         let mut started = self.started;

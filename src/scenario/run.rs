@@ -191,7 +191,8 @@ impl Run {
             stop,
         };
         let faults = self.scenario.faults.iter();
-        let faults = faults.map(|fault| play_fault(fault, world, started));
+        let over = self.scenario.over();
+        let faults = faults.map(|fault| play_fault(fault, world, started, over));
         let (loads, faults) = tokio::join!(player.play(), join_all(faults));
         Ok((loads?, faults))
     }
@@ -224,11 +225,15 @@ impl Run {
     }
 }
 
-async fn play_fault(fault: &Fault, world: &World, started: Instant) -> FaultOutcome {
+async fn play_fault(fault: &Fault, world: &World, started: Instant, over: Option<Duration>) -> FaultOutcome {
     tokio::time::sleep_until((started + fault.at).into()).await;
     let _turn = world.turn(&fault.target).await;
     let at_seconds = started.elapsed().as_secs_f64();
-    let injected = fault.inject(world).await;
+    let injected = if over.is_some_and(|over| started.elapsed() >= over) {
+        Err("its turn came when the last load was over: faults of one thing wait for each other".to_owned())
+    } else {
+        fault.inject(world).await
+    };
     let what = match &injected {
         Ok(hit) if !hit.is_empty() => format!("{}: {hit}", fault.describe()),
         _ => fault.describe(),

@@ -18,6 +18,11 @@ const OF_LOADS: Measures<LoadOutcome> = &[
     ("unknown", |load| load.report.counts.unknown as f64),
     ("acknowledged_per_second", |load| load.report.achieved_per_second),
     ("not_sent", |load| load.report.not_sent as f64),
+    ("failed_requests", |load| {
+        let report = &load.report;
+        let answered = report.counts.acknowledged + report.repeats_confirmed;
+        report.requests.saturating_sub(answered) as f64
+    }),
     ("acknowledged_share", |load| {
         let due = load.report.counts.sent + load.report.not_sent;
         load.report.counts.acknowledged as f64 / (due as f64).max(1.0)

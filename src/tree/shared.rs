@@ -7,7 +7,8 @@
 //! ├── aggregator       worker        deltas, or the store → board
 //! ├── bus-sender       worker        deltas → other nodes              only with PostgreSQL
 //! ├── bus-receiver     worker        other nodes' deltas → aggregator  only with PostgreSQL
-//! └── store-watch      worker        store's positions → aggregator, health
+//! ├── store-watch      worker        store's positions → aggregator, health
+//! └── auditor          worker        recounts → metrics                only with audit.every_seconds
 //! ```
 //!
 //! The bus is Redis's where one is configured, else PostgreSQL's; SQLite has one node and needs none.
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coffee_rt_actors::aggregator::{Aggregator, AggregatorArgs};
+use coffee_rt_actors::auditor::{Auditor, AuditorArgs};
 use coffee_rt_actors::board::Board;
 use coffee_rt_actors::bus::{BusReceiver, BusReceiverArgs, BusSender, BusSenderArgs};
 use coffee_rt_actors::cache::{Cache, CacheArgs};
@@ -44,6 +46,8 @@ pub struct Shared {
     pub health: Arc<watch::Sender<StoreHealth>>,
     /// The least time between two frames.
     pub min_interval: Duration,
+    /// From one recount of all orders to the next, where that is wanted.
+    pub audit_every: Option<Duration>,
     /// What is counted.
     pub telemetry: Telemetry,
 }
@@ -58,6 +62,7 @@ pub fn shared(parts: Shared) -> (SupervisorSpec, Deltas) {
         board,
         health,
         min_interval,
+        audit_every,
         telemetry,
     } = parts;
     let (aggregator, bus_sender) = (Slot::default(), Slot::default());
@@ -78,6 +83,11 @@ pub fn shared(parts: Shared) -> (SupervisorSpec, Deltas) {
         store: store.clone(),
         metrics: telemetry.aggregator,
     };
+    let auditor = audit_every.map(|every| AuditorArgs {
+        store: store.clone(),
+        every,
+        metrics: telemetry.audits,
+    });
     let watcher = StoreWatchArgs {
         store,
         aggregator: aggregator.clone(),
@@ -105,6 +115,7 @@ pub fn shared(parts: Shared) -> (SupervisorSpec, Deltas) {
         ));
     }
     children.push(ChildSpec::worker::<StoreWatch>("store-watch", watcher, Slot::default()));
+    children.extend(auditor.map(|auditor| ChildSpec::worker::<Auditor>("auditor", auditor, Slot::default())));
     (
         SupervisorSpec {
             strategy: Strategy::OneForOne,

@@ -22,7 +22,24 @@ contract!(
     an_empty_batch_moves_only_the_sequence,
     snapshots_agree_with_deltas,
     the_view_shows_exact_columns,
+    a_schema_of_a_newer_version_is_worked_with,
 );
+
+/// In a rollout nodes of two versions share a schema, and after a rollback the older one has the newer schema.
+async fn a_schema_of_a_newer_version_is_worked_with(fixture: Fixture) {
+    fixture
+        .run(
+            "INSERT INTO {s}_sqlx_migrations (version, description, success, checksum, execution_time)
+            VALUES (99, 'something new', true, 'x', 0)",
+        )
+        .await;
+    let fixture = fixture.reopened().await;
+    let writer = fixture.store.shard_writer("v1");
+    let claim = writer.claim().await.unwrap();
+    writer.commit(claim, batch(&orders(3))).await.unwrap();
+    assert_eq!(fixture.rows().await, 3);
+    fixture.assert_audit_clean().await;
+}
 
 async fn a_batch_is_stored_and_counted(fixture: Fixture) {
     let writer = fixture.store.shard_writer("v1");

@@ -115,6 +115,7 @@ own_scenarios!(
     pool_exhaustion,
     redis_outage,
     redis_warmth,
+    rollout,
     slow_links,
     slow_store,
     soak,

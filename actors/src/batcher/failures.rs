@@ -59,7 +59,9 @@ impl<C: Consignment> Batcher<C> {
                 self.waiting.splice(..0, refused.waiting);
             }
             refused => {
-                tracing::error!(reason, "the store refuses an order");
+                let order = refused.as_ref().and_then(|refused| refused.batch.orders().first());
+                let trace_id = order.map(|order| tracing::field::display(order.correlation_id()));
+                tracing::error!(trace_id, reason, "the store refuses an order");
                 self.in_flight = refused;
                 if self.args.partition.is_some() {
                     self.condemn(PoisonReason::Refused, reason, |_| true);

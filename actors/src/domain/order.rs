@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Cents, Instant, InstantError, Item, Menu};
+use super::{Cents, Instant, InstantError, Item, Menu, TraceId};
 
 /// A checked order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Order {
     pub at: Instant,
     /// When a node took it, or, where it was read out of a log, when it came there. Not stored: it tells how fresh a dashboard is.
     pub accepted_at: Instant,
+    /// The trace that its request belongs to, where that said so. Not stored.
+    pub trace_id: Option<TraceId>,
 }
 
 /// An order as the store holds it and dashboards show it.
@@ -39,6 +41,9 @@ pub struct StoredOrder {
     /// When the customer ordered.
     pub timestamp: Instant,
 }
+
+/// How the trace is named in a record.
+const TRACE_FIELD: &[u8] = b"\"trace_id\"";
 
 /// One field and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,6 +80,13 @@ struct Body<'a> {
     message_id: Option<&'a RawValue>,
 }
 
+/// Read apart: what it is must not decide whether the rest is an order.
+#[derive(Deserialize)]
+struct Trace<'a> {
+    #[serde(borrow, default)]
+    trace_id: Option<&'a RawValue>,
+}
+
 impl Order {
     /// Reads and checks an order: menu, price, and a timestamp not far ahead of `now`. Unknown fields are ignored.
     ///
@@ -100,7 +112,9 @@ impl Order {
                 message_id.ok_or_else(|| refuse("message_id", "must be a UUID"))?
             }
         };
-        body.check(message_id, menu, accepted_at, Ok)
+        let order = body.check(message_id, menu, accepted_at, Ok)?;
+        let trace_id = trace_of(record);
+        Ok(Self { trace_id, ..order })
     }
 
     /// The order as it stands in a log: the JSON of a request, with its `message_id`.
@@ -112,8 +126,15 @@ impl Order {
             store: &self.store,
             price: self.price,
             timestamp: self.at,
+            trace_id: self.trace_id,
         };
         serde_json::to_vec(&record).unwrap_or_default()
+    }
+
+    /// By what this order is found in logs: its request's trace, or where there is none its own `message_id`.
+    #[must_use]
+    pub fn correlation_id(&self) -> TraceId {
+        self.trace_id.unwrap_or_else(|| self.message_id.into())
     }
 
     /// Whether both are the same purchase: everything but the `message_id`.
@@ -143,6 +164,8 @@ struct Record<'a> {
     store: &'a str,
     price: Cents,
     timestamp: Instant,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<TraceId>,
 }
 
 impl Body<'_> {
@@ -170,10 +193,18 @@ impl Body<'_> {
                 price,
                 at,
                 accepted_at,
+                trace_id: None,
             }),
             _ => Err(OrderError::Invalid(errors)),
         }
     }
+}
+
+fn trace_of(record: &[u8]) -> Option<TraceId> {
+    // Most have none: looking for it costs less than reading the record again.
+    let named = record.windows(TRACE_FIELD.len()).any(|bytes| bytes == TRACE_FIELD);
+    let trace: Trace<'_> = named.then(|| serde_json::from_slice(record).ok())??;
+    text(trace.trace_id).ok().and_then(|id| TraceId::from_hex(&id))
 }
 
 fn read_body(body: &[u8]) -> Result<Body<'_>, OrderError> {

@@ -27,6 +27,7 @@ use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::OnceCell;
 
 use super::catalog::Catalog;
+use super::migrations::Migration;
 use super::within;
 use errors::unreachable;
 use reader::ReadConnections;
@@ -85,6 +86,15 @@ impl PostgresStore {
     /// [`StoreError::Away`] where the server cannot be reached, else [`StoreError::Refused`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.core.prepare().await
+    }
+
+    /// Which migrations the database has. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] where the server cannot be reached, else [`StoreError::Refused`].
+    pub async fn migrations(&self) -> Result<Vec<Migration>, StoreError> {
+        let mut conn = self.core.connect(&[]).await?;
+        within(PREPARE_TIMEOUT, "read the schema's state", schema::status(&mut conn)).await
     }
 }
 

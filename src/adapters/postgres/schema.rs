@@ -3,9 +3,38 @@
 use coffee_rt_actors::domain::{Item, Menu};
 use coffee_rt_actors::ports::StoreError;
 use sqlx::PgConnection;
+use sqlx::migrate::Migrator;
 
 use super::errors::{classify, classify_migration};
 use crate::adapters::catalog::Catalog;
+use crate::adapters::migrations::{Applied, Migration, compare};
+
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!("migrations/postgres");
+    migrator.dangerous_set_table_name("coffee_rt._sqlx_migrations");
+    // Those of a newer version are made so that this one works on, in a rollout and after a rollback.
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// Which migrations the database has.
+pub(super) async fn status(conn: &mut PgConnection) -> Result<Vec<Migration>, StoreError> {
+    let failed = |error: sqlx::Error| classify(&error).error;
+    let present = "SELECT to_regclass('coffee_rt._sqlx_migrations') IS NOT NULL";
+    let present: bool = sqlx::query_scalar(present)
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(failed)?;
+    let applied =
+        "SELECT version, description, to_char(installed_on AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
+        FROM coffee_rt._sqlx_migrations WHERE success";
+    let applied: Vec<Applied> = if present {
+        sqlx::query_as(applied).fetch_all(conn).await.map_err(failed)?
+    } else {
+        Vec::new()
+    };
+    Ok(compare(&migrator(), &applied))
+}
 
 /// Brings the schema up to date. sqlx holds an advisory lock meanwhile, so nodes that start together take turns.
 pub(super) async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
@@ -16,8 +45,7 @@ pub(super) async fn migrate(conn: &mut PgConnection) -> Result<(), StoreError> {
         .fetch_one(&mut *conn)
         .await
         .map_err(|e| classify(&e).error)?;
-    let mut migrator = sqlx::migrate!("migrations/postgres");
-    migrator.dangerous_set_table_name("coffee_rt._sqlx_migrations");
+    let mut migrator = migrator();
     if !present {
         // Creating a schema needs a right that is not needed where an operator has made it already.
         migrator.create_schema("coffee_rt");

@@ -9,8 +9,8 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +22,7 @@ use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::catalog::Catalog;
+use super::migrations::{Migration, compare};
 use super::repeats::Repeats;
 use errors::classify;
 use writer::SqliteWriter;
@@ -36,7 +37,12 @@ pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The write-ahead log is copied into the file at this many pages, where no reader needs it.
 const CHECKPOINT_PAGES: &str = "4000";
 
-static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("migrations/sqlite");
+    // Those of a newer version are made so that this one works on, after a rollback.
+    migrator.set_ignore_missing(true);
+    migrator
+});
 
 /// An SQLite file with orders.
 pub struct SqliteStore {
@@ -92,6 +98,20 @@ impl SqliteStore {
             return Err(StoreError::Refused(format!("{} {advice}", path.display())));
         }
         Ok(store)
+    }
+
+    /// Which migrations a file has; one that is not there has none. Changes nothing, also while a node writes it.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where it is no such file, [`StoreError::Away`] where it is busy.
+    pub async fn migrations(path: &Path) -> Result<Vec<Migration>, StoreError> {
+        let applied = if path.is_file() {
+            let store = Self::assemble(path, Catalog::default(), None, None);
+            store.core.migrations().await?
+        } else {
+            Vec::new()
+        };
+        Ok(compare(&MIGRATOR, &applied))
     }
 
     fn assemble(path: &Path, catalog: Catalog, conn: Option<SqliteConnection>, lock: Option<File>) -> Arc<Self> {

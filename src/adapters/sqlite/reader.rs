@@ -7,9 +7,13 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::Core;
 use super::errors::classify;
+use crate::adapters::migrations::Applied;
 use crate::adapters::rows::SnapshotRows;
 
 const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
+const HAS_MIGRATIONS: &str = "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
+const MIGRATIONS: &str = "SELECT version, description, strftime('%Y-%m-%dT%H:%M:%SZ', installed_on)
+    FROM _sqlx_migrations WHERE success";
 const POSITIONS: &str = "SELECT id, seq FROM shards";
 const LOG_POSITIONS: &str = "SELECT slot, next_offset FROM shards WHERE source = ? AND next_offset IS NOT NULL";
 const STORED_TOTAL: &str = "SELECT coalesce(sum(orders), 0) FROM shard_totals";
@@ -37,6 +41,18 @@ impl Core {
     pub(super) async fn version(&self) -> Result<i64, StoreError> {
         let version = sqlx::query_scalar(VERSION).fetch_one(&self.reads).await;
         version.map_err(|error| classify(&error))
+    }
+
+    /// All migrations of the file.
+    pub(super) async fn migrations(&self) -> Result<Vec<Applied>, StoreError> {
+        let read = async {
+            let listed: i64 = sqlx::query_scalar(HAS_MIGRATIONS).fetch_one(&self.reads).await?;
+            if listed == 0 {
+                return Ok(Vec::new());
+            }
+            sqlx::query_as(MIGRATIONS).fetch_all(&self.reads).await
+        };
+        read.await.map_err(|error| classify(&error))
     }
 
     pub(super) async fn positions(&self) -> Result<BTreeMap<ShardId, i64>, StoreError> {

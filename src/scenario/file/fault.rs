@@ -18,7 +18,7 @@ const MAX_STALL: Duration = Duration::from_millis(MAX_STALL_MS);
 /// The most connections that are held.
 const MAX_CONNECTIONS: u32 = 1_000;
 
-/// One fault, of one target: an actor, a node, a service, a link, a table, PostgreSQL's connections, or a disk.
+/// One fault, of one target: an actor, a node, all nodes in turn, a service, a link, a table, PostgreSQL's connections, or a disk.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawFault {
@@ -28,12 +28,15 @@ pub(super) struct RawFault {
     every: Option<Span>,
     /// How often.
     times: Option<u32>,
-    /// How long it lasts: a second unless told.
+    /// How long it lasts: a second unless told. Of a rollout, how long each node is gone: not at all unless told.
     lasts: Option<Span>,
     /// An actor's path, such as v1/batcher-0; a star stands for any characters, and all that are meant are hit.
     actor: Option<String>,
     /// A node by its number: the one whose actor it is, or the one to hit itself.
     node: Option<usize>,
+    /// All nodes are restarted in turn, in good order, as in a rollout.
+    #[serde(default)]
+    rollout: bool,
     /// A service of setup.services.
     service: Option<Service>,
     /// The link to a service: postgres or redis.
@@ -97,6 +100,7 @@ impl RawFault {
         let given = [
             self.actor.is_some(),
             self.actor.is_none() && self.node.is_some(),
+            self.rollout,
             self.service.is_some(),
             self.link.is_some(),
             self.lock_table.is_some(),
@@ -104,7 +108,7 @@ impl RawFault {
             self.fill_disk.is_some(),
         ];
         if given.iter().filter(|given| **given).count() != 1 {
-            let targets = "actor, node, service, link, lock_table, hold_connections and fill_disk";
+            let targets = "actor, node, rollout, service, link, lock_table, hold_connections and fill_disk";
             return Err(format!("a fault hits one target: give one of {targets}"));
         }
         let on_link = [
@@ -125,6 +129,9 @@ impl RawFault {
         let node = super::node_index(self.node.unwrap_or(1), setup.nodes)?;
         if let Some(path) = &self.actor {
             return self.actor(node, path);
+        }
+        if self.rollout {
+            return Ok(Target::AllNodes);
         }
         if let Some(service) = self.service {
             return Ok(Target::Service {
@@ -165,8 +172,9 @@ impl RawFault {
             node,
             mode: match self.mode {
                 Some(Mode::Kill) | None => NodeMode::Kill,
+                Some(Mode::Stop) => NodeMode::Stop,
                 Some(Mode::Pause) => NodeMode::Pause,
-                Some(mode) => return Err(unfit(mode, "a node", "kill and pause")),
+                Some(mode) => return Err(unfit(mode, "a node", "kill, stop and pause")),
             },
         })
     }

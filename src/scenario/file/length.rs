@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Load, Scenario};
-use crate::load::MAX_ORDERS;
+use crate::load::{MAX_ORDERS, MIN_DAY};
 
 /// The trials of a search have no more orders than so many at the highest rate: doubling up to it makes two, and those
 /// between the last two rates are at most four.
@@ -16,6 +16,16 @@ impl Scenario {
         let loads = self.loads.iter().map(|load| load.start + load.duration);
         let faults = self.faults.iter().map(|fault| fault.at);
         loads.chain(faults).max().unwrap_or_default()
+    }
+
+    /// When the last order is due, where that is known before.
+    pub(in crate::scenario) fn over(&self) -> Option<Duration> {
+        let known = self
+            .loads
+            .iter()
+            .all(|load| load.goal.is_none() && load.follows.is_none());
+        let over = self.loads.iter().map(|load| load.start + load.duration).max();
+        over.filter(|_| known)
     }
 
     /// The same scenario with each time divided: loads are shorter, and faults come earlier. How long a fault lasts stays.
@@ -42,7 +52,7 @@ impl Scenario {
             load.start = change(load.start);
             load.duration = change(load.duration);
             load.options.duration = Some(load.duration);
-            load.options.day = load.options.day.map(&change);
+            load.options.day = load.options.day.map(|day| change(day).max(MIN_DAY));
         }
         for viewer in &mut self.viewers {
             viewer.start = change(viewer.start);

@@ -32,6 +32,9 @@ pub(super) struct RawLoad {
     /// The node, by its number.
     #[serde(default = "super::one")]
     node: usize,
+    /// Whether orders go to all nodes that say they are ready, each to the next one, as through a balancer.
+    #[serde(default)]
+    balanced: bool,
     /// From the scenario's start to the first order.
     #[serde(default)]
     start: Span,
@@ -165,6 +168,7 @@ impl RawLoad {
             start: self.start.0,
             duration: self.duration.0,
             node,
+            balanced: self.balanced,
             options,
             goal,
             follows,

@@ -11,6 +11,9 @@ use super::check_name;
 use crate::load::{HOURS, MAX_ORDERS_PER_VISIT, MAX_WEIGHT, PriceRange, Profile, WireStyle, profile_named};
 use crate::scenario::span::Span;
 
+/// The longest pause: below what an attempt may take.
+const MAX_PAUSE_MILLIS: u64 = 10_000;
+
 /// One kind of customer, for the profiles of loads.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -85,8 +88,10 @@ impl RawProfile {
         let [shortest, longest] = self
             .pause
             .map(|pause| u64::try_from(pause.0.as_millis()).unwrap_or(u64::MAX));
-        if shortest > longest {
-            return Err("pause is the shortest and the longest one".to_owned());
+        if shortest > longest || longest > MAX_PAUSE_MILLIS {
+            return Err(format!(
+                "pause is the shortest and the longest one, at most {MAX_PAUSE_MILLIS} ms"
+            ));
         }
         Ok(Profile {
             drink_weights: Cow::Owned(weights("drinks", &self.drinks, &menu.drinks)?),

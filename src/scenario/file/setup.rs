@@ -140,7 +140,11 @@ impl RawSetup {
             let place = number
                 .parse()
                 .map_err(|_| format!("setup.node_settings has {number:?}: name a node by its number"));
-            Ok((node_index(place?, self.nodes)?, settings.clone()))
+            let place: usize = place?;
+            if *number != place.to_string() {
+                return Err(format!("setup.node_settings has {number:?}: write {place}"));
+            }
+            Ok((node_index(place, self.nodes)?, settings.clone()))
         });
         placed.collect()
     }

@@ -1,16 +1,29 @@
 //! Settings and the commands that read a store, by their output and exit codes.
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use sqlx::{Connection, Executor};
 
 use crate::support::wire::order;
-use crate::support::{Books, Database, Node, Wire, on_both_engines};
+use crate::support::{Books, Database, Node, Wire, eventually, on_both_engines};
 
-on_both_engines!(commands_work_beside_a_node, a_planted_difference_is_found);
+on_both_engines!(
+    commands_work_beside_a_node,
+    a_planted_difference_is_found,
+    a_node_recounts_by_itself,
+    a_node_that_leaves_serves_on_and_is_not_ready
+);
 
 const ORDER: &[u8] = br#"{"drink":"latte","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00Z"}"#;
 
 async fn commands_work_beside_a_node(database: Database) {
+    let states = |text: &str| -> Vec<String> {
+        let migrations: Vec<Value> = serde_json::from_str(text).unwrap();
+        let state = |migration: &Value| migration["state"]["state"].as_str().unwrap().to_owned();
+        migrations.iter().map(state).collect()
+    };
+    let (code, text) = database.command(&["migrate", "--status", "--json"]);
+    assert_eq!((code, states(&text)), (1, vec!["pending".to_owned(); 2]), "{text}");
     let (code, text) = database.command(&["migrate"]);
     assert_eq!(code, 0, "{text}");
     let engine = if database.url.is_some() { "postgres" } else { "sqlite" };
@@ -19,6 +32,13 @@ async fn commands_work_beside_a_node(database: Database) {
         database.command(&["migrate"]),
         (0, text),
         "a second time changes nothing"
+    );
+    let (code, text) = database.command(&["migrate", "--status", "--json"]);
+    assert_eq!((code, states(&text)), (0, vec!["applied".to_owned(); 2]), "{text}");
+    let (code, text) = database.command(&["migrate", "--status"]);
+    assert!(
+        code == 0 && text.starts_with("   1  orders         applied 20"),
+        "{text}"
     );
     assert_eq!(database.assert_audit_clean(), 0);
 
@@ -72,6 +92,63 @@ async fn a_planted_difference_is_found(database: Database) {
         plant(&database, &format!("UPDATE {{s}}{table} SET {column} = {column} - 1")).await;
         assert_eq!(database.assert_audit_clean(), 1);
     }
+    node.stop().await;
+}
+
+async fn a_node_that_leaves_serves_on_and_is_not_ready(database: Database) {
+    let mut node = Node::start_with(&database, &[("COFFEE_RT_LIMITS__LEAVE_MS", "6000")]).await;
+    let url = format!("--url={}", node.url);
+    assert_eq!(database.command(&["ready", &url]).0, 0);
+    node.signal(Signal::SIGTERM);
+    eventually("the node is not ready", async || {
+        match database.run(&["ready", &url], &[]).await {
+            (1, text) if text.contains("the node is stopping") => Ok(()),
+            (code, text) => Err(format!("{code}: {text}")),
+        }
+    })
+    .await;
+    let reply = Wire::connect(&node).await.exchange(&order(None, ORDER)).await;
+    assert_eq!(reply.unwrap().status, 200);
+    assert!(node.until_exit().await.success(), "{}", node.log());
+    assert_eq!(database.assert_audit_clean(), 1);
+}
+
+async fn a_node_recounts_by_itself(database: Database) {
+    let node = Node::start_with(&database, &[("COFFEE_RT_AUDIT__EVERY_SECONDS", "1")]).await;
+    let reply = Wire::connect(&node).await.exchange(&order(None, ORDER)).await;
+    assert_eq!(reply.unwrap().status, 200);
+    let shows = async |orders: f64, differences: f64| {
+        eventually("the node has recounted", async || {
+            let shown = [
+                node.metric("coffee_rt_audit_orders").await,
+                node.metric("coffee_rt_audit_differences").await,
+            ];
+            if shown == [orders, differences] {
+                Ok(())
+            } else {
+                Err(format!("{shown:?}"))
+            }
+        })
+        .await;
+    };
+    shows(1.0, 0.0).await;
+    plant(&database, "UPDATE {s}rollups SET orders = orders + 1").await;
+    shows(1.0, 2.0).await;
+    eventually("the log tells of it", async || {
+        let log = node.log();
+        if log.contains("what is counted is not what is stored") {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    })
+    .await;
+    // One that died recounts again.
+    node.inject("shared/auditor", "kill", 1).await;
+    plant(&database, "UPDATE {s}rollups SET orders = orders - 1").await;
+    shows(1.0, 0.0).await;
+    assert!(node.metric("coffee_rt_audits_total{outcome=\"different\"}").await >= 1.0);
+    assert!(node.metric("coffee_rt_audit_timestamp_seconds").await > 1.7e9);
     node.stop().await;
 }
 

@@ -21,6 +21,7 @@ async fn the_running_tree_is_the_drawn_one(database: Database) {
         ("COFFEE_RT_V1__BATCHERS", &*copies),
         ("COFFEE_RT_V2__READERS", &*copies),
         ("COFFEE_RT_V3__PARTITIONS", &*copies),
+        ("COFFEE_RT_AUDIT__EVERY_SECONDS", "3600"),
     ];
     let node = Node::start_with(&database, &settings).await;
     let drawn = drawn_tree(&Parts {

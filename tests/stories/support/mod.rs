@@ -8,6 +8,7 @@ mod held_commits;
 pub mod kafka;
 mod node;
 mod own_service;
+pub mod promql;
 mod proxy;
 mod recount;
 mod requests;

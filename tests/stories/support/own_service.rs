@@ -1,4 +1,4 @@
-//! A PostgreSQL, Redis or Kafka of a story's own, to be stopped and killed; gone with it, also where the story fails.
+//! A PostgreSQL, Redis, Kafka or Prometheus of a story's own, to be stopped and killed; gone with it, also where the story fails.
 
 use std::path::Path;
 use std::process::Command;
@@ -48,6 +48,7 @@ impl OwnService {
             "postgres" => "DATABASE_URL",
             "redis" => "REDIS_URL",
             "kafka" => "KAFKA_BOOTSTRAP_SERVERS",
+            "prometheus" => "PROMETHEUS_URL",
             _ => panic!("no variable is known for {name}"),
         };
         let mut server = Self {

@@ -21,10 +21,10 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Sends requests to one node.
+/// Sends requests to one server, mostly a node.
 #[derive(Clone)]
 pub struct Requests {
-    node: Url,
+    server: Url,
     order_path: &'static str,
     http: Client<HttpConnector, Full<Bytes>>,
 }
@@ -32,14 +32,22 @@ pub struct Requests {
 impl Requests {
     pub fn to(node: &Node) -> Self {
         Self {
-            node: node.url.clone(),
             order_path: node.version.order_path(),
+            ..Self::at(node.url.clone())
+        }
+    }
+
+    /// To whoever speaks HTTP there, and takes no orders.
+    pub fn at(server: Url) -> Self {
+        Self {
+            server,
+            order_path: "",
             http: Client::builder(TokioExecutor::new()).build(HttpConnector::new()),
         }
     }
 
     pub async fn post(&self, key: Uuid, order: &str) -> Answer {
-        let request = Request::post(self.node.join(self.order_path).unwrap().as_str())
+        let request = Request::post(self.server.join(self.order_path).unwrap().as_str())
             .header("content-type", "application/json")
             .header("idempotency-key", key.to_string());
         self.exchange(request.body(Full::from(order.to_owned())).unwrap()).await
@@ -57,7 +65,7 @@ impl Requests {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        let request = Request::get(self.node.join(path).unwrap().as_str());
+        let request = Request::get(self.server.join(path).unwrap().as_str());
         self.exchange(request.body(Full::default()).unwrap()).await
     }
 

@@ -27,6 +27,7 @@ describe("the reference", () => {
     const order = calls.find(({ path }) => path === "/api/v1/order");
     expect(order?.parameters.map(({ name, place }) => `${place} ${name}`)).toEqual([
       "header Idempotency-Key",
+      "header traceparent",
     ]);
     expect(order?.body?.contents[0]?.examples.length).toBe(2);
     const busy = order?.answers.find(({ status }) => status === "503");
