@@ -135,6 +135,11 @@ async fn keeps_its_promises(story: &str) {
     let (code, report, said) = scene.run_file(&file, &["--shorten", shorten]).await;
     // How fast it is, is a question to a quiet machine.
     assert!(code == 0 || code == 1, "{name}: {code}\n{report:#}\n{said}");
+    for threshold in report["thresholds"].as_array().unwrap() {
+        // Whether requests fail is none.
+        let is_of_speed = !threshold["name"].as_str().unwrap().contains("failed_requests");
+        assert!(is_of_speed || threshold["holds"] == true, "{name}: {threshold}");
+    }
     let folder = scene.folder.path().join("scenario-runs").join(format!("{name}-7"));
     let written: Value = serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap();
     assert_eq!(written, report);
