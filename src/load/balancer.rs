@@ -1,6 +1,5 @@
 //! Which node a request goes to: the only one, or the next of those that say that they are ready, as behind a balancer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ pub(super) struct Balancer {
 
 #[derive(Debug)]
 struct Node {
-    target: Arc<Target>,
+    target: Target,
     client: NodeClient,
     ready: AtomicBool,
 }
@@ -37,7 +36,7 @@ impl Balancer {
         let urls = std::iter::once(&options.url).chain(&options.more_urls);
         let node = |url: &Url| {
             Ok(Node {
-                target: Arc::new(Target::new(url, options)?),
+                target: Target::new(url, options)?,
                 client: NodeClient::new(url, None).map_err(|error| error.to_string())?,
                 ready: AtomicBool::new(true),
             })
@@ -54,7 +53,7 @@ impl Balancer {
     }
 
     /// The node for the next request, and its place. Where none is ready, any of them may be again.
-    pub(super) fn next(&self) -> (usize, &Arc<Target>) {
+    pub(super) fn next(&self) -> (usize, &Target) {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let ready = |place: &usize| self.nodes[*place].ready.load(Ordering::Relaxed);
         let able = (0..self.nodes.len()).filter(ready).count();

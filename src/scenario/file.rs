@@ -34,7 +34,7 @@ pub use setup::MAX_STORED_ORDERS;
 
 use error::{each, each_after};
 use fault::RawFault;
-use length::all_orders;
+use length::{all_orders, last_order};
 use load::{RawLoad, Town};
 use profile::RawProfile;
 use setup::RawSetup;
@@ -302,8 +302,7 @@ impl Scenario {
         all_orders(&loads).map_err(complain)?;
         let mut viewers = each(text, raw.subscriber, |subscriber| subscriber.checked(nodes, &mut names))?;
         viewers.extend(each(text, raw.reader, |reader| reader.checked(nodes, &mut names))?);
-        let over = loads.iter().map(|load| load.start + load.duration).max();
-        let faults = all_faults(text, raw.fault, &setup, over.unwrap_or_default())?;
+        let faults = all_faults(text, raw.fault, &setup, last_order(&loads))?;
         let node_settings = setup.settings_by_node().map_err(complain)?;
         let kind = |name: &str| names.0.get(name).copied();
         Ok(Self {

@@ -33,11 +33,7 @@ pub(super) fn each<R, T>(
     raw: Vec<Spanned<R>>,
     mut check: impl FnMut(R) -> Result<T, String>,
 ) -> Result<Vec<T>, FileError> {
-    let checked = raw.into_iter().map(|raw| {
-        let span = raw.span();
-        check(raw.into_inner()).map_err(|reason| FileError::new(text, Some(span), &reason))
-    });
-    checked.collect()
+    each_after(text, raw, |one, _| check(one))
 }
 
 /// The same where each may refer to those before it.

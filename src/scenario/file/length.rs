@@ -13,9 +13,8 @@ impl Scenario {
     /// From the start to the last order and the last fault.
     #[must_use]
     pub fn length(&self) -> Duration {
-        let loads = self.loads.iter().map(|load| load.start + load.duration);
         let faults = self.faults.iter().map(|fault| fault.at);
-        loads.chain(faults).max().unwrap_or_default()
+        faults.fold(last_order(&self.loads), Duration::max)
     }
 
     /// When the last order is due, where that is known before.
@@ -24,8 +23,7 @@ impl Scenario {
             .loads
             .iter()
             .all(|load| load.goal.is_none() && load.follows.is_none());
-        let over = self.loads.iter().map(|load| load.start + load.duration).max();
-        over.filter(|_| known)
+        known.then(|| last_order(&self.loads))
     }
 
     /// The same scenario with each time divided: loads are shorter, and faults come earlier. How long a fault lasts stays.
@@ -62,6 +60,12 @@ impl Scenario {
             fault.at = change(fault.at);
         }
     }
+}
+
+/// When the last order is due, of loads that begin at their time.
+pub(super) fn last_order(loads: &[Load]) -> Duration {
+    let ends = loads.iter().map(|load| load.start + load.duration);
+    ends.max().unwrap_or_default()
 }
 
 /// The orders of all loads, as far as rates say how many there are, must fit the memory.

@@ -107,7 +107,6 @@ impl RawSetup {
                 self.nodes
             ));
         }
-        self.settings_by_node()?;
         if self.stored_orders > MAX_STORED_ORDERS {
             return Err(format!("setup.stored_orders must be at most {MAX_STORED_ORDERS}"));
         }
