@@ -8,6 +8,7 @@ use coffee_rt_actors::domain::Menu;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 mod legacy;
 mod secret;
@@ -20,7 +21,7 @@ pub use version::{Version, Versions};
 pub const DEFAULT_FILE: &str = "coffee-rt.toml";
 
 /// Variables that are read as they stand: their values are never numbers, lists or tables.
-const PLAIN_VARIABLES: [(&str, &str); 9] = [
+const PLAIN_VARIABLES: [(&str, &str); 10] = [
     ("DATABASE_URL", "database_url"),
     ("COFFEE_RT_DATABASE_URL", "database_url"),
     ("REDIS_URL", "redis_url"),
@@ -30,6 +31,7 @@ const PLAIN_VARIABLES: [(&str, &str); 9] = [
     ("COFFEE_RT_ADMIN_TOKEN", "admin_token"),
     ("COFFEE_RT_LOG", "log"),
     ("COFFEE_RT_VERSIONS", "versions"),
+    ("COFFEE_RT_TRACES__ENDPOINT", "traces.endpoint"),
 ];
 /// What begins the names of variables that are settings of Kafka's client: `…SASL__PASSWORD` is `sasl.password`. They are
 /// read as they stand, too.
@@ -59,6 +61,8 @@ pub struct Config {
     pub log: String,
     /// How events are logged.
     pub log_format: LogFormat,
+    /// Where traces of orders are sent.
+    pub traces: TracesConfig,
     /// What can be ordered.
     pub menu: Menu,
     /// How dashboards are fed.
@@ -85,6 +89,16 @@ pub enum LogFormat {
     Human,
     /// One JSON object a line.
     Json,
+}
+
+/// Where traces of orders are sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracesConfig {
+    /// A collector that speaks OTLP over HTTP, such as `http://127.0.0.1:4318`; no traces where absent.
+    pub endpoint: Option<Url>,
+    /// The part of the orders that are traced where the client does not say: it does in a `traceparent` header.
+    pub sample_ratio: f64,
 }
 
 /// How dashboards are fed.
@@ -182,6 +196,10 @@ impl Default for Config {
             admin_token: None,
             log: "info".to_owned(),
             log_format: LogFormat::Human,
+            traces: TracesConfig {
+                endpoint: None,
+                sample_ratio: 0.01,
+            },
             menu: Menu::default(),
             dashboard: DashboardConfig { min_interval_ms: 20 },
             audit: AuditConfig { every_seconds: 0 },
@@ -276,9 +294,8 @@ impl Config {
         };
         let environment = Env::prefixed("COFFEE_RT_")
             .filter(|key| {
-                let key = key.as_str().to_ascii_lowercase();
-                let plain =
-                    PLAIN_VARIABLES.iter().any(|(_, plain)| *plain == key) || key.starts_with("kafka__client__");
+                let key = key.as_str().to_ascii_lowercase().replace("__", ".");
+                let plain = PLAIN_VARIABLES.iter().any(|(_, plain)| *plain == key) || key.starts_with("kafka.client.");
                 !plain && !OTHER_VARIABLES.iter().any(|other| key.starts_with(other))
             })
             .split("__");
@@ -347,6 +364,7 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         self.menu.validate().map_err(|error| ConfigError(error.to_string()))?;
         self.check_secrets()?;
+        self.traces.validate()?;
         let limits = &self.limits;
         for (key, value, range) in [
             ("limits.credit_orders", limits.credit_orders as u64, 1..=1_000_000),
@@ -437,6 +455,25 @@ impl Config {
                     secret::MASK
                 )));
             }
+        }
+        Ok(())
+    }
+}
+
+impl TracesConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self
+            .endpoint
+            .as_ref()
+            .is_some_and(|url| url.scheme() != "http" || !url.has_host())
+        {
+            let rule =
+                "traces.endpoint must look like http://127.0.0.1:4318: plain HTTP, to a collector beside the node";
+            return Err(ConfigError(rule.to_owned()));
+        }
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            let ratio = self.sample_ratio;
+            return Err(ConfigError(format!("traces.sample_ratio is {ratio}, must be 0 to 1")));
         }
         Ok(())
     }

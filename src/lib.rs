@@ -10,4 +10,5 @@ pub mod logs;
 pub mod node;
 pub mod scenario;
 pub mod stores;
+pub mod traces;
 pub mod tree;

@@ -13,6 +13,7 @@ use crate::backoff::{Backoff, RETRY_BATCH_MS, RETRY_PAUSE_MIN_MS, unless_it_pani
 use crate::batcher::MAX_BATCH_ORDERS;
 use crate::domain::Order;
 use crate::ports::{LogError, OrderLog};
+use crate::spans;
 use crate::supervision::{Address, Failure, Worker};
 use crate::telemetry::AppendMetrics;
 use crate::ticket::{Acknowledged, Answer, Consignment, Refusal, Ticket};
@@ -140,9 +141,13 @@ impl Appender {
         self.busy = true;
         let (log, me, orders) = (self.args.log.clone(), self.me.clone(), orders(&self.in_flight));
         let timer = self.args.metrics.append_seconds.start_timer();
+        let began = spans::begin();
         tokio::spawn(async move {
             let appended = unless_it_panics(log.append(&orders), LogError::Away).await;
             timer.observe_duration();
+            if appended.is_ok() {
+                spans::tell("append", began, &orders, |_| Vec::new());
+            }
             let _ = me.send(AppenderMsg::Appended(appended));
         });
     }

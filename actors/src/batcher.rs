@@ -12,8 +12,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use opentelemetry::KeyValue;
 use tokio::time::Instant;
 
 use self::in_flight::{InFlight, answer_of, unearned_delta};
@@ -23,7 +24,8 @@ use crate::deltas::Deltas;
 use crate::domain::Order;
 use crate::drill;
 use crate::partition_reader::PartitionReaderMsg;
-use crate::ports::{Claim, Delta, DeltaContent, EntryId, PoisonRecord, Receipt, ShardWriter, StoreError};
+use crate::ports::{Claim, Delta, DeltaContent, EntryId, Outcome, PoisonRecord, Receipt, ShardWriter, StoreError};
+use crate::spans;
 use crate::supervision::{Address, Failure, Worker};
 use crate::telemetry::BatchMetrics;
 use crate::ticket::{Consignment, Refusal, Ticket};
@@ -280,7 +282,7 @@ impl<C: Consignment> Batcher<C> {
     fn settle(&mut self, claim: Claim, settled: InFlight<C>, receipt: &Receipt) {
         let content = DeltaContent::of_commit(settled.batch.orders(), &receipt.outcomes);
         self.args.metrics.count_created(&content);
-        tell_of(settled.batch.orders(), receipt, claim);
+        tell_of(settled.batch.orders(), settled.formed, receipt, claim);
         self.me.worked();
         self.args.deltas.send(Delta {
             shard: claim.shard,
@@ -311,8 +313,18 @@ impl<C: Consignment> Batcher<C> {
     }
 }
 
-/// The end of each order's way, where somebody follows it in the log.
-fn tell_of(orders: &[Arc<Order>], receipt: &Receipt, claim: Claim) {
+/// The end of each order's way, where somebody follows it in traces or in the log.
+fn tell_of(orders: &[Arc<Order>], formed: Option<SystemTime>, receipt: &Receipt, claim: Claim) {
+    spans::tell("commit", formed, orders, |place| {
+        vec![
+            KeyValue::new("coffee_rt.shard", i64::from(claim.shard.0)),
+            KeyValue::new("coffee_rt.seq", receipt.seq),
+            KeyValue::new(
+                "coffee_rt.outcome",
+                receipt.outcomes.get(place).map_or("unknown", Outcome::name),
+            ),
+        ]
+    });
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }

@@ -28,6 +28,7 @@ pub mod partition_reader;
 pub mod partition_ticket;
 pub mod reader;
 pub mod sales;
+pub mod spans;
 pub mod store_watch;
 pub mod telemetry;
 pub mod ticket;

@@ -176,7 +176,7 @@ mod tests {
                 price: Cents(450),
                 at: Instant(0),
                 accepted_at: Instant(0),
-                trace_id: None,
+                trace: None,
             }),
             permit: credit.try_take().unwrap(),
             settled: settled.clone(),

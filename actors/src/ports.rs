@@ -61,6 +61,18 @@ pub enum Outcome {
     KeyReused,
 }
 
+impl Outcome {
+    /// What it is called in traces.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Stored { .. } => "stored",
+            Self::Repeated { .. } => "repeated",
+            Self::KeyReused => "key_reused",
+        }
+    }
+}
+
 /// A commit that took place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {

@@ -93,7 +93,7 @@ impl History {
                 price: Cents(shape.cents),
                 at: Instant(NOW.0 - shape.hours_ago * HOUR_MICROS - shape.cents),
                 accepted_at: NOW,
-                trace_id: None,
+                trace: None,
             };
             orders.push(Arc::new(order.clone()));
             outcomes.push(if *repeated {

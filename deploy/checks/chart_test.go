@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"helm.sh/helm/v4/pkg/engine"
 	apps "k8s.io/api/apps/v1"
 	autoscaling "k8s.io/api/autoscaling/v2"
+	networking "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -156,6 +158,7 @@ func everything(file string) string {
 autoscaling: {enabled: true}
 ingress: {enabled: true, hosts: [coffee.example.com]}
 networkPolicy: {enabled: true}
+traces: {endpoint: "http://collector:4318"}
 metrics: {serviceMonitor: {enabled: true}, rules: {enabled: true}}
 loadTest: {enabled: true}
 `
@@ -176,7 +179,8 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 		"postgres: {url: \"postgres://a/b\", existingSecret: \"there\"}": "existingSecret",
 		"ingress: {enabled: true, hosts: []}":                            "hosts",
 		"autoscaling: {enabled: true, minReplicas: 5, maxReplicas: 2}":   "eplicas",
-		"leaveMs: -1": "leaveMs",
+		"leaveMs: -1":                            "leaveMs",
+		"traces: {endpoint: \"collector:4318\"}": "endpoint",
 	} {
 		_, err := render(t, values(t, "values-v1.yaml", more))
 		if err == nil {
@@ -187,6 +191,24 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 	}
 	if _, err := render(t, values(t, "values-embedded.yaml", "replicas: 2")); err == nil {
 		t.Error("two nodes with an embedded database are not refused")
+	}
+}
+
+func TestTheCollectorOfTracesCanBeReached(t *testing.T) {
+	for endpoint, port := range map[string]int32{"http://collector:4318": 4318, "http://collector/otlp/": 80} {
+		more := fmt.Sprintf("networkPolicy: {enabled: true}\ntraces: {endpoint: %q}", endpoint)
+		made, err := render(t, values(t, "values-v1.yaml", more))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range made {
+			policy, is := one.object.(*networking.NetworkPolicy)
+			if is && !slices.ContainsFunc(policy.Spec.Egress, func(rule networking.NetworkPolicyEgressRule) bool {
+				return slices.ContainsFunc(rule.Ports, func(open networking.NetworkPolicyPort) bool { return open.Port.IntVal == port })
+			}) {
+				t.Errorf("%s: %v", endpoint, policy.Spec.Egress)
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ use super::{Exit, Failure};
 use crate::config::{Config, Flags};
 use crate::logs;
 use crate::node::{self, NodeError};
+use crate::traces::Traces;
 
 /// Runs a node until SIGTERM or Ctrl-C.
 ///
@@ -16,7 +17,10 @@ pub async fn run(flags: Flags) -> Result<Exit, Failure> {
     logs::start(&config).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     raise_file_limit();
     let stop = stop_signal().map_err(|error| Failure::new(Exit::Environment, format!("signals: {error}")))?;
-    match node::run(config, stop).await {
+    let traces = Traces::start(&config).map_err(|error| Failure::new(Exit::Usage, format!("traces: {error}")))?;
+    let ended = node::run(config, stop).await;
+    traces.finish().await;
+    match ended {
         Ok(()) => Ok(Exit::Well),
         Err(error @ NodeError::Start(_)) => Err(Failure::new(Exit::Environment, error.to_string())),
         Err(error @ NodeError::Meltdown(_)) => {

@@ -129,6 +129,12 @@ fn what_is_wrong_is_named() {
             "database_url has the ***",
         ),
         (&[][..], "admin_token = \"***\"", "admin_token has the ***"),
+        (
+            &[("COFFEE_RT_TRACES__ENDPOINT", "https://collector:4318")][..],
+            "",
+            "traces.endpoint must look like http://",
+        ),
+        (&[][..], "[traces]\nsample_ratio = 1.5", "traces.sample_ratio is 1.5"),
         (&[][..], "[menu]\ndrinks = []\nstores = [\"a\"]", "menu.drinks"),
     ] {
         with_env(variables, file, |config| {

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use coffee_rt_actors::domain::{Cents, Instant, Order, TraceId};
+use coffee_rt_actors::domain::{Cents, Instant, Order, TraceParent};
 use coffee_rt_actors::order_desk::OrderDesk;
+use coffee_rt_actors::spans::{self, RequestSpan};
 use coffee_rt_actors::ticket::Acknowledged;
 use http_body_util::BodyDataStream;
 use hyper::body::Incoming;
@@ -30,19 +31,26 @@ pub(super) fn version_of(path: &str) -> Option<Version> {
 
 /// Answers a request to a version's order path.
 pub(super) async fn answer(app: &App, version: Version, request: Request<Incoming>) -> Response {
+    let began = spans::begin();
     let placed = async {
         let (desk, order) = read(app, version, request).await?;
+        let name = || format!("POST /api/{version}/order");
+        let (span, trace) = RequestSpan::begin(name, began, order.trace);
+        let order = Arc::new(Order { trace, ..order });
         let trace_id = order.correlation_id();
         tracing::debug!(%trace_id, message_id = %order.message_id, %version, "an order came");
         let acknowledged = desk.place(order.clone()).await;
         tracing::debug!(%trace_id, %version, acknowledged = acknowledged.is_ok(), "an order is answered");
+        if let Some(mut span) = span {
+            span.answered(&order, acknowledged.as_ref().err().map(ToString::to_string));
+        }
         Ok(acknowledgement(version, &order, acknowledged?))
     };
     placed.await.unwrap_or_else(Problem::into_response)
 }
 
 /// Takes the order out of a request, which ends here: the connection reads on in the same buffer.
-async fn read(app: &App, version: Version, request: Request<Incoming>) -> Result<(&OrderDesk, Arc<Order>), Problem> {
+async fn read(app: &App, version: Version, request: Request<Incoming>) -> Result<(&OrderDesk, Order), Problem> {
     if request.method() != Method::POST {
         return Err(wrong_method("POST"));
     }
@@ -57,8 +65,8 @@ async fn read(app: &App, version: Version, request: Request<Incoming>) -> Result
     }
     let message_id = idempotency_key(&head.headers)?.unwrap_or_else(Uuid::now_v7);
     let order = Order::from_json(&body, message_id, &app.menu, Instant::now())?;
-    let trace_id = trace_id(&head.headers);
-    Ok((desk, Arc::new(Order { trace_id, ..order })))
+    let trace = trace(&head.headers);
+    Ok((desk, Order { trace, ..order }))
 }
 
 fn acknowledgement(version: Version, order: &Order, acknowledged: Acknowledged) -> Response {
@@ -119,13 +127,13 @@ fn is_json(headers: &HeaderMap) -> bool {
         || media.len() > 17 && media[..12].eq_ignore_ascii_case("application/") && media.ends_with("+json")
 }
 
-/// The trace that the request belongs to, if it says so in a way that is understood.
-fn trace_id(headers: &HeaderMap) -> Option<TraceId> {
+/// Where in a trace the request belongs, if it says so in a way that is understood.
+fn trace(headers: &HeaderMap) -> Option<TraceParent> {
     let mut given = headers.get_all("traceparent").iter();
     let (Some(parent), None) = (given.next(), given.next()) else {
         return None;
     };
-    TraceId::from_traceparent(parent.to_str().ok()?)
+    TraceParent::parse(parent.to_str().ok()?)
 }
 
 /// The client's key, if it sent one.

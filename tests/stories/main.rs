@@ -35,4 +35,5 @@ mod slow_clients;
 mod support;
 mod three_brokers;
 mod three_nodes;
+mod traces;
 mod two_nodes;

@@ -1,11 +1,13 @@
 //! A batch, who waits for it, and what its outcomes mean. Plain functions.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::MAX_BATCH_ORDERS;
 use crate::domain::{Advance, Order, OrderBatch};
 use crate::drill;
 use crate::ports::{Claim, Delta, DeltaContent, Outcome, PoisonRecord};
+use crate::spans;
 use crate::ticket::{Acknowledged, Answer, Consignment, Refusal};
 
 /// A batch and who waits for it.
@@ -14,6 +16,8 @@ pub(super) struct InFlight<C> {
     /// What goes to the dead letters before the batch is committed.
     pub(super) poison: Vec<PoisonRecord>,
     pub(super) waiting: Vec<C>,
+    /// When it was formed, where traces are collected.
+    pub(super) formed: Option<SystemTime>,
 }
 
 impl<C: Consignment> InFlight<C> {
@@ -35,6 +39,7 @@ impl<C: Consignment> InFlight<C> {
             batch: Arc::new(batch.with_advance(advance)),
             poison: waiting.iter().filter_map(|one| one.poison().cloned()).collect(),
             waiting,
+            formed: spans::begin(),
         })
     }
 }

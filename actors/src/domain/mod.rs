@@ -14,4 +14,4 @@ pub use instant::{Instant, InstantError, MAX_AHEAD_SECONDS};
 pub use menu::{Item, MAX_ITEM_BYTES, MAX_MENU_ITEMS, Menu, MenuError};
 pub use order::{FieldError, Order, OrderError, StoredOrder};
 pub use position::{Advance, Position};
-pub use trace::TraceId;
+pub use trace::{TraceId, TraceParent};

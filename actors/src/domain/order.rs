@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Cents, Instant, InstantError, Item, Menu, TraceId};
+use super::{Cents, Instant, InstantError, Item, Menu, TraceId, TraceParent};
 
 /// A checked order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct Order {
     pub at: Instant,
     /// When a node took it, or, where it was read out of a log, when it came there. Not stored: it tells how fresh a dashboard is.
     pub accepted_at: Instant,
-    /// The trace that its request belongs to, where that said so. Not stored.
-    pub trace_id: Option<TraceId>,
+    /// Where in a trace it belongs, if in any. Not stored.
+    pub trace: Option<TraceParent>,
 }
 
 /// An order as the store holds it and dashboards show it.
@@ -43,7 +43,7 @@ pub struct StoredOrder {
 }
 
 /// How the trace is named in a record.
-const TRACE_FIELD: &[u8] = b"\"trace_id\"";
+const TRACE_FIELD: &[u8] = b"\"traceparent\"";
 
 /// One field and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -84,7 +84,7 @@ struct Body<'a> {
 #[derive(Deserialize)]
 struct Trace<'a> {
     #[serde(borrow, default)]
-    trace_id: Option<&'a RawValue>,
+    traceparent: Option<&'a RawValue>,
 }
 
 impl Order {
@@ -113,8 +113,8 @@ impl Order {
             }
         };
         let order = body.check(message_id, menu, accepted_at, Ok)?;
-        let trace_id = trace_of(record);
-        Ok(Self { trace_id, ..order })
+        let trace = trace_of(record);
+        Ok(Self { trace, ..order })
     }
 
     /// The order as it stands in a log: the JSON of a request, with its `message_id`.
@@ -126,15 +126,15 @@ impl Order {
             store: &self.store,
             price: self.price,
             timestamp: self.at,
-            trace_id: self.trace_id,
+            traceparent: self.trace,
         };
         serde_json::to_vec(&record).unwrap_or_default()
     }
 
-    /// By what this order is found in logs: its request's trace, or where there is none its own `message_id`.
+    /// By what this order is found in logs: its trace, or where there is none its own `message_id`.
     #[must_use]
     pub fn correlation_id(&self) -> TraceId {
-        self.trace_id.unwrap_or_else(|| self.message_id.into())
+        self.trace.map_or_else(|| self.message_id.into(), |parent| parent.trace)
     }
 
     /// Whether both are the same purchase: everything but the `message_id`.
@@ -165,7 +165,7 @@ struct Record<'a> {
     price: Cents,
     timestamp: Instant,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<TraceId>,
+    traceparent: Option<TraceParent>,
 }
 
 impl Body<'_> {
@@ -193,18 +193,20 @@ impl Body<'_> {
                 price,
                 at,
                 accepted_at,
-                trace_id: None,
+                trace: None,
             }),
             _ => Err(OrderError::Invalid(errors)),
         }
     }
 }
 
-fn trace_of(record: &[u8]) -> Option<TraceId> {
+fn trace_of(record: &[u8]) -> Option<TraceParent> {
     // Most have none: looking for it costs less than reading the record again.
     let named = record.windows(TRACE_FIELD.len()).any(|bytes| bytes == TRACE_FIELD);
     let trace: Trace<'_> = named.then(|| serde_json::from_slice(record).ok())??;
-    text(trace.trace_id).ok().and_then(|id| TraceId::from_hex(&id))
+    text(trace.traceparent)
+        .ok()
+        .and_then(|parent| TraceParent::parse(&parent))
 }
 
 fn read_body(body: &[u8]) -> Result<Body<'_>, OrderError> {

@@ -212,6 +212,6 @@ pub fn new_order(random: &mut impl rand::Rng) -> Order {
         price: Cents(random.random_range(0..10_000)),
         at: Instant(Instant::now().0 - random.random_range(0..10_000_000_000)),
         accepted_at: NOT_TOLD,
-        trace_id: None,
+        trace: None,
     }
 }

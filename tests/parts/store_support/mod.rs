@@ -214,7 +214,7 @@ pub fn order(id: Uuid, drink: &str, store: &str, cents: i64, at_us: i64) -> Orde
         price: Cents(cents),
         at: Instant(at_us),
         accepted_at: Instant(at_us),
-        trace_id: None,
+        trace: None,
     }
 }
 
@@ -229,7 +229,7 @@ pub fn orders(count: usize) -> Vec<Order> {
         price: Cents(i64::try_from(n % 997).unwrap() + 1),
         at: Instant(NINE + i64::try_from(n).unwrap() * 7_000_003),
         accepted_at: Instant(NINE + 60_000_000),
-        trace_id: None,
+        trace: None,
     };
     (0..count).map(one).collect()
 }

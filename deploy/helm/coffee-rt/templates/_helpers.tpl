@@ -92,6 +92,12 @@ COFFEE_RT_LOG_FORMAT: {{ .Values.log.format | quote }}
 COFFEE_RT_LIMITS__LEAVE_MS: {{ int64 .Values.leaveMs | quote }}
 COFFEE_RT_LIMITS__DRAIN_DEADLINE_MS: {{ int64 .Values.drainDeadlineMs | quote }}
 COFFEE_RT_AUDIT__EVERY_SECONDS: {{ int64 .Values.auditEverySeconds | quote }}
+{{- with .Values.traces }}
+{{- if .endpoint }}
+COFFEE_RT_TRACES__ENDPOINT: {{ .endpoint | quote }}
+COFFEE_RT_TRACES__SAMPLE_RATIO: {{ .sampleRatio | quote }}
+{{- end }}
+{{- end }}
 {{- include "coffee-rt.menu" . }}
 {{- if include "coffee-rt.embedded" . }}
 COFFEE_RT_SQLITE_PATH: /var/lib/coffee-rt/data/coffee-rt.db
