@@ -1,6 +1,6 @@
 # Every target is one line here; what it does is in deploy/local/ and .ci/.
 .DEFAULT_GOAL := help
-.PHONY: help test lint deployment page soak bench scale coverage secrets deny clean-local
+.PHONY: help test lint deployment image page soak bench scale coverage secrets deny clean-local
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -13,6 +13,9 @@ lint: ## formatting, clippy, shell checks
 
 deployment: ## chart, Compose file and workflows, as Helm, Kubernetes, Compose and GitHub read them
 	@deploy/local/deployment.sh
+
+image: ## the program of the container's image, as its Dockerfile builds it, but natively
+	@deploy/local/image.sh
 
 page: ## only the web page: its types, tests, and stories in a Chromium against real nodes
 	@deploy/local/with-services.sh postgres redis kafka -- deploy/local/page.sh

@@ -12,5 +12,7 @@ deploy/local/lint.sh
 deploy/local/deployment.sh
 # The node that the stories ran is the page's too: built alone it would be another one, with features of its own.
 node=$(target_dir)/debug/coffee-rt
+COFFEE_RT_TEST_IMAGE_BIN=$(deploy/local/image.sh)
+export COFFEE_RT_TEST_IMAGE_BIN
 deploy/local/with-services.sh postgres redis kafka -- \
     bash -euc "cargo test --workspace --features '$TEST_FEATURES'; COFFEE_RT_BIN='$node' deploy/local/page.sh"

@@ -29,7 +29,10 @@ impl Image {
             dockerfile: std::fs::read_to_string(file).unwrap(),
             settings: Vec::new(),
         };
-        std::fs::copy(env!("CARGO_BIN_EXE_coffee-rt"), image.program()).unwrap();
+        // The image's own release build, where it was made.
+        let built = std::env::var("COFFEE_RT_TEST_IMAGE_BIN");
+        let built = built.unwrap_or_else(|_| env!("CARGO_BIN_EXE_coffee-rt").to_owned());
+        std::fs::copy(built, image.program()).unwrap();
         std::fs::create_dir(image.home()).unwrap();
         for (path, mode) in [
             (image.folder.path(), 0o755),
