@@ -6,6 +6,7 @@
 #   service_command                        print the server's argument list, NUL-terminated
 #   service_ready, service_after_start     true once it accepts connections; finish the set-up, repeatable
 #   service_env                            print export lines
+#   members                                print the instances that its name stands for: where there are several
 # and $disk_mb: the size of a disk of its own for new data, or nothing.
 
 readonly START_DEADLINE_SECONDS=60
@@ -17,6 +18,8 @@ readonly PORT_ATTEMPTS=5
 # Below the range that the kernel takes outgoing ports from.
 readonly LOWEST_PORT=20000
 readonly PORT_COUNT=12000
+
+members() { printf '%s\n' "$service"; }
 
 process_state() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 1; }
 
@@ -101,6 +104,15 @@ choose_port() {
     done
     printf '%s\n' "$candidate"
 }
+
+# Each home has a loopback address of its own for what is behind no service's port, so that those ports need no choice.
+own_address() {
+    local hash
+    hash=$(home_hash)
+    printf '127.%d.%d.%d\n' $((16#${hash:0:2} % 254 + 1)) $((16#${hash:2:2})) $((16#${hash:4:2}))
+}
+
+home_hash() { printf '%s' "$home" | sha256sum; }
 
 instance_up() {
     local attempt wanted=${wanted_port[$service]:-}

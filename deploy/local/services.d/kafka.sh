@@ -155,13 +155,6 @@ broker_id() {
 # All brokers must know all controllers before the first one starts.
 controller() { printf '%s:%d\n' "$(own_address)" $((controller_port + $1)); }
 
-# Each home has a loopback address of its own for what is behind no service's port, so that those ports need no choice.
-own_address() {
-    local hash
-    hash=$(home_hash)
-    printf '127.%d.%d.%d\n' $((16#${hash:0:2} % 254 + 1)) $((16#${hash:2:2})) $((16#${hash:4:2}))
-}
-
 voters() {
     local member id
     for member in $(members); do
@@ -171,8 +164,6 @@ voters() {
 }
 
 cluster_id() { printf 'coffee-rt-%.12s\n' "$(home_hash)"; }
-
-home_hash() { printf '%s' "$home" | sha256sum; }
 
 # java_command OPTION…: prints the words before the name of the main class, NUL-terminated.
 java_command() {
