@@ -4,12 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -18,6 +15,8 @@ use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use url::Url;
+
+use crate::exchange::{HttpClient, NoAnswer, exchange, http_client};
 
 /// Where a node listens unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8005";
@@ -36,7 +35,7 @@ pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub struct NodeClient {
     base: Url,
     authorization: Option<HeaderValue>,
-    http: Client<HttpConnector, Full<Bytes>>,
+    http: HttpClient,
 }
 
 /// Why there is no useful answer.
@@ -151,13 +150,10 @@ impl NodeClient {
         if let Some(value) = &mut authorization {
             value.set_sensitive(true);
         }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_millis(CONNECT_TIMEOUT_MILLIS)));
         Ok(Self {
             base,
             authorization,
-            http: Client::builder(TokioExecutor::new()).build(connector),
+            http: http_client(Duration::from_millis(CONNECT_TIMEOUT_MILLIS)),
         })
     }
 
@@ -224,7 +220,7 @@ impl NodeClient {
                 let body = response.body().clone().unwrap_or_default();
                 Err(self.refusal(path, response.status(), &body))
             }
-            Ok(Err(SocketError::Io(error))) => Err(self.unreachable(&error)),
+            Ok(Err(SocketError::Io(error))) => Err(self.unreachable(error.to_string())),
             Ok(Err(error)) => Err(self.odd(path, &error.to_string())),
             Err(_) => Err(self.timed_out(CONNECT_TIMEOUT_MILLIS)),
         }
@@ -240,28 +236,17 @@ impl NodeClient {
         }
         let request = request.body(Full::new(body.unwrap_or_default()));
         let request = request.map_err(|error| ClientError::BadAddress(error.to_string()))?;
-        let answer = async {
-            let response = self
-                .http
-                .request(request)
-                .await
-                .map_err(|error| self.unreachable(&error))?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-            Ok((
-                head.status,
-                body.map_err(|error| self.unreachable(error.as_ref()))?.to_bytes(),
-            ))
-        };
         let timeout = Duration::from_millis(ANSWER_TIMEOUT_MILLIS);
-        let (status, body) = match tokio::time::timeout(timeout, Box::pin(answer)).await {
-            Ok(answer) => answer?,
-            Err(_) => return Err(self.timed_out(ANSWER_TIMEOUT_MILLIS)),
+        let answer = exchange(&self.http, request, MAX_ANSWER_BYTES, timeout).await;
+        let (head, body) = match answer {
+            Ok(answer) => answer.into_parts(),
+            Err(NoAnswer::TimedOut) => return Err(self.timed_out(ANSWER_TIMEOUT_MILLIS)),
+            Err(NoAnswer::Broken(reason)) => return Err(self.unreachable(reason)),
         };
-        if status.is_success() {
+        if head.status.is_success() {
             Ok(body)
         } else {
-            Err(self.refusal(path, status, &body))
+            Err(self.refusal(path, head.status, &body))
         }
     }
 
@@ -283,14 +268,10 @@ impl NodeClient {
         }
     }
 
-    fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ClientError {
-        let mut cause = error;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
+    fn unreachable(&self, reason: String) -> ClientError {
         ClientError::Unreachable {
             url: self.address().to_owned(),
-            reason: cause.to_string(),
+            reason,
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use coffee_rt_actors::domain::Menu;
+use coffee_rt_actors::ports::Engine;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub use version::{Version, Versions};
 pub const DEFAULT_FILE: &str = "coffee-rt.toml";
 
 /// Variables that are read as they stand: their values are never numbers, lists or tables.
-const PLAIN_VARIABLES: [(&str, &str); 10] = [
+const PLAIN_VARIABLES: [(&str, &str); 14] = [
     ("DATABASE_URL", "database_url"),
     ("COFFEE_RT_DATABASE_URL", "database_url"),
     ("REDIS_URL", "redis_url"),
@@ -32,6 +33,10 @@ const PLAIN_VARIABLES: [(&str, &str); 10] = [
     ("COFFEE_RT_LOG", "log"),
     ("COFFEE_RT_VERSIONS", "versions"),
     ("COFFEE_RT_TRACES__ENDPOINT", "traces.endpoint"),
+    ("COFFEE_RT_FLINK__URL", "flink.url"),
+    ("COFFEE_RT_FLINK__GATEWAY_URL", "flink.gateway_url"),
+    ("COFFEE_RT_FLINK__DATABASE_URL", "flink.database_url"),
+    ("COFFEE_RT_V3__ENGINE", "v3.engine"),
 ];
 /// What begins the names of variables that are settings of Kafka's client: `…SASL__PASSWORD` is `sasl.password`. They are
 /// read as they stand, too.
@@ -79,6 +84,8 @@ pub struct Config {
     pub v3: V3Config,
     /// How to talk to Kafka.
     pub kafka: KafkaConfig,
+    /// Where Flink is.
+    pub flink: FlinkConfig,
 }
 
 /// How events are logged.
@@ -172,6 +179,28 @@ pub struct V3Config {
     pub partitions: i32,
     /// Orders in the topic that may wait to be stored; further ones are answered 503.
     pub backlog_orders: u64,
+    /// Who stores orders of the topic; what `coffee-rt flink` said last where absent.
+    pub engine: Option<Engine>,
+}
+
+/// Apache Flink, for v3.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlinkConfig {
+    /// The JobManager, such as `http://127.0.0.1:8081`.
+    pub url: Option<Url>,
+    /// The SQL gateway, such as `http://127.0.0.1:8083`; needed to submit the job, and to take one up again that is gone.
+    pub gateway_url: Option<Url>,
+    /// PostgreSQL as Flink reaches it; as the node does where absent.
+    pub database_url: Option<ServiceUrl>,
+    /// Kafka's brokers as Flink reaches them; as the node does where absent.
+    pub kafka_bootstrap_servers: Option<String>,
+    /// Settings of the job's clients of Kafka, in the names that Java's have, such as `security.protocol`.
+    pub kafka_properties: ClientTable,
+    /// Tasks of each step of the job.
+    pub parallelism: u16,
+    /// How long the job knows a `message_id`, in hours. PostgreSQL never forgets one.
+    pub remember_hours: u32,
 }
 
 /// How to talk to Kafka.
@@ -224,10 +253,20 @@ impl Default for Config {
                 group: "order-workers".to_owned(),
                 partitions: 4,
                 backlog_orders: crate::tree::DEFAULT_TOPIC_BACKLOG_ORDERS,
+                engine: None,
             },
             kafka: KafkaConfig {
                 enabled: true,
                 client: ClientTable::default(),
+            },
+            flink: FlinkConfig {
+                url: None,
+                gateway_url: None,
+                database_url: None,
+                kafka_bootstrap_servers: None,
+                kafka_properties: ClientTable::default(),
+                parallelism: 1,
+                remember_hours: 24,
             },
         }
     }
@@ -365,6 +404,7 @@ impl Config {
         self.menu.validate().map_err(|error| ConfigError(error.to_string()))?;
         self.check_secrets()?;
         self.traces.validate()?;
+        self.check_flink()?;
         let limits = &self.limits;
         for (key, value, range) in [
             ("limits.credit_orders", limits.credit_orders as u64, 1..=1_000_000),
@@ -391,6 +431,8 @@ impl Config {
                 1..=1_000,
             ),
             ("v3.backlog_orders", self.v3.backlog_orders, 1..=1_000_000_000_000),
+            ("flink.parallelism", u64::from(self.flink.parallelism), 1..=1_000),
+            ("flink.remember_hours", u64::from(self.flink.remember_hours), 1..=8_760),
         ] {
             if !range.contains(&value) {
                 return Err(ConfigError(format!(
@@ -423,11 +465,33 @@ impl Config {
         kafka.map(drop).map_err(|error| ConfigError(error.to_string()))
     }
 
+    fn check_flink(&self) -> Result<(), ConfigError> {
+        for (key, url) in [
+            ("flink.url", &self.flink.url),
+            ("flink.gateway_url", &self.flink.gateway_url),
+        ] {
+            if url.as_ref().is_some_and(|url| !is_plain_http(url)) {
+                return Err(ConfigError(format!("{key} must look like http://127.0.0.1:8081")));
+            }
+        }
+        if self.v3.engine == Some(Engine::Flink) && self.database_url.is_none() {
+            let needs = "v3.engine: flink needs database_url, as in DATABASE_URL: its job stores in PostgreSQL";
+            return Err(ConfigError(needs.to_owned()));
+        }
+        Ok(())
+    }
+
     fn check_secrets(&self) -> Result<(), ConfigError> {
         for (key, url, schemes, example) in [
             (
                 "database_url",
                 &self.database_url,
+                &["postgres", "postgresql"][..],
+                "postgres://user:password@host:5432/database",
+            ),
+            (
+                "flink.database_url",
+                &self.flink.database_url,
                 &["postgres", "postgresql"][..],
                 "postgres://user:password@host:5432/database",
             ),
@@ -448,6 +512,8 @@ impl Config {
             ("redis_url", masked(&self.redis_url)),
             ("admin_token", self.admin_token.as_ref().is_some_and(Secret::is_masked)),
             ("kafka.client", self.kafka.client.is_masked()),
+            ("flink.database_url", masked(&self.flink.database_url)),
+            ("flink.kafka_properties", self.flink.kafka_properties.is_masked()),
         ] {
             if masked {
                 return Err(ConfigError(format!(
@@ -462,11 +528,7 @@ impl Config {
 
 impl TracesConfig {
     fn validate(&self) -> Result<(), ConfigError> {
-        if self
-            .endpoint
-            .as_ref()
-            .is_some_and(|url| url.scheme() != "http" || !url.has_host())
-        {
+        if self.endpoint.as_ref().is_some_and(|url| !is_plain_http(url)) {
             let rule =
                 "traces.endpoint must look like http://127.0.0.1:4318: plain HTTP, to a collector beside the node";
             return Err(ConfigError(rule.to_owned()));
@@ -477,6 +539,10 @@ impl TracesConfig {
         }
         Ok(())
     }
+}
+
+fn is_plain_http(url: &Url) -> bool {
+    url.scheme() == "http" && url.has_host()
 }
 
 /// The longest name of a topic: Kafka allows 249 bytes, of which the topic of dead letters needs some.

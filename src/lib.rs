@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod cli;
 pub mod client;
 pub mod config;
+mod exchange;
 pub mod http;
 pub mod load;
 pub mod logs;

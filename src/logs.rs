@@ -34,6 +34,7 @@ fn start_on(config: &Config, writer: BoxMakeWriter, colours: bool) -> anyhow::Re
     // Statements that succeed are no events; slow ones are. Actors are named in our own events.
     let filter = filter
         .add_directive("sqlx::query=warn".parse()?)
+        .add_directive("sqlx::postgres::notice=warn".parse()?)
         .add_directive("ractor=warn".parse()?);
     let builder = fmt().with_env_filter(filter).with_writer(writer);
     let started = match config.log_format {

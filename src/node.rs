@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use coffee_rt_actors::board::Board;
 use coffee_rt_actors::deltas::Deltas;
-use coffee_rt_actors::ports::{DeltaBus, OrderStore};
+use coffee_rt_actors::follower::FollowerArgs;
+use coffee_rt_actors::ports::{DeltaBus, EngineView, OrderStore};
 use coffee_rt_actors::store_watch::StoreHealth;
 use coffee_rt_actors::supervision::{DRAIN_LIMIT_MS, Meltdown, SupervisorSpec, Tree, run_guarded};
 use coffee_rt_actors::telemetry::Telemetry;
@@ -116,7 +117,7 @@ fn branch(
 ) -> anyhow::Result<(SupervisorSpec, RunningVersion)> {
     let (store, deltas) = (store.clone(), deltas.clone());
     let (credit_orders, order_deadline) = (config.limits.credit_orders, config.order_deadline());
-    let (spec, desk, readiness) = match version {
+    let (spec, desk, readiness, engine) = match version {
         Version::V1 => {
             let (spec, desk, shards) = tree::v1_direct(V1Direct {
                 store,
@@ -126,7 +127,7 @@ fn branch(
                 order_deadline,
                 metrics: telemetry.batches(version.name()),
             });
-            (spec, desk, Readiness::Shards(shards))
+            (spec, desk, Readiness::Shards(shards), None)
         }
         Version::V2 => {
             let (spec, desk, log) = tree::v2_redis_streams(&V2RedisStreams {
@@ -138,11 +139,20 @@ fn branch(
                 order_deadline,
                 telemetry: telemetry.clone(),
             });
-            (spec, desk, Readiness::Log(log))
+            (spec, desk, Readiness::Log(log), None)
         }
         Version::V3 => {
+            let shown = Arc::new(watch::Sender::new(EngineView::default()));
+            let follower = stores::flink_engine(config)?.map(|engine| FollowerArgs {
+                engine: Arc::new(engine),
+                deltas: deltas.clone(),
+                shown,
+                metrics: telemetry.jobs.clone(),
+            });
+            let engine = follower.as_ref().map(|follower| follower.shown.subscribe());
             let (spec, desk, log) = tree::v3_kafka(V3Kafka {
-                log: stores::kafka_topic(config)?.context("v3 needs kafka_bootstrap_servers")?,
+                log: stores::kafka_topic(config, engine.clone())?.context("v3 needs kafka_bootstrap_servers")?,
+                follower,
                 storing: V3Storing {
                     store,
                     deltas,
@@ -151,10 +161,15 @@ fn branch(
                 credit_orders,
                 order_deadline,
             });
-            (spec, desk, Readiness::Log(log))
+            (spec, desk, Readiness::Log(log), engine)
         }
     };
-    Ok((spec, RunningVersion { desk, readiness }))
+    let running = RunningVersion {
+        desk,
+        readiness,
+        engine,
+    };
+    Ok((spec, running))
 }
 
 fn fault_access(config: &Config) -> FaultAccess {

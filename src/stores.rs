@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use coffee_rt_actors::ports::{DeltaBus, MetricsCache, OrderStore, SharedLog, StoreError};
+use coffee_rt_actors::ports::{DeltaBus, EngineView, MetricsCache, OrderStore, SharedLog, StoreError};
+
+use tokio::sync::watch;
 
 use crate::adapters::dead_letter::DeadLetterBox;
+use crate::adapters::flink::{FlinkEngine, FlinkSettings};
 use crate::adapters::kafka::{ClientSettings, KafkaDeadLetters, KafkaLog, KafkaLogSettings, Names, SettingsError};
 use crate::adapters::postgres::{PostgresBus, PostgresStore, database_name};
 use crate::adapters::redis::{RedisBus, RedisCache, RedisDeadLetters, RedisStream};
@@ -59,9 +62,14 @@ pub fn redis_stream(config: &Config) -> anyhow::Result<Option<Arc<dyn SharedLog>
 
 /// The topic of orders, where there is a Kafka. It may be away: the node then starts, is not ready, and tries again.
 ///
+/// `engine` tells who stores, where that can be others than the nodes.
+///
 /// # Errors
 /// Names the setting that cannot be used.
-pub fn kafka_topic(config: &Config) -> Result<Option<Arc<KafkaLog>>, SettingsError> {
+pub fn kafka_topic(
+    config: &Config,
+    engine: Option<watch::Receiver<EngineView>>,
+) -> Result<Option<Arc<KafkaLog>>, SettingsError> {
     let Some(client) = kafka_client(config)? else {
         return Ok(None);
     };
@@ -70,7 +78,7 @@ pub fn kafka_topic(config: &Config) -> Result<Option<Arc<KafkaLog>>, SettingsErr
         partitions: config.v3.partitions,
         backlog_limit: config.v3.backlog_orders,
     };
-    Ok(Some(Arc::new(KafkaLog::new(client, settings))))
+    Ok(Some(Arc::new(KafkaLog::new(client, settings, engine))))
 }
 
 /// How to talk to Kafka, where there is one.
@@ -83,6 +91,36 @@ pub fn kafka_client(config: &Config) -> Result<Option<ClientSettings>, SettingsE
     };
     let names = Names::new(&config.v3.topic, &config.v3.group);
     ClientSettings::new(servers, names, &config.kafka.client.reveal()).map(Some)
+}
+
+/// Apache Flink in the place of v3's readers and batchers, where the settings allow it: the store has to be PostgreSQL.
+///
+/// # Errors
+/// Names the setting that cannot be used.
+pub fn flink_engine(config: &Config) -> anyhow::Result<Option<FlinkEngine>> {
+    let (Some(kafka), Some(url)) = (kafka_client(config)?, &config.database_url) else {
+        return Ok(None);
+    };
+    let flink = &config.flink;
+    let servers = flink
+        .kafka_bootstrap_servers
+        .as_ref()
+        .or(config.kafka_bootstrap_servers.as_ref());
+    let settings = FlinkSettings {
+        url: flink.url.clone(),
+        gateway_url: flink.gateway_url.clone(),
+        database: flink.database_url.as_ref().unwrap_or(url).reveal().parse()?,
+        bootstrap_servers: servers.cloned().unwrap_or_default(),
+        kafka_properties: flink.kafka_properties.reveal(),
+        topic: config.v3.topic.clone(),
+        menu: config.menu.clone(),
+        partitions: config.v3.partitions,
+        parallelism: flink.parallelism,
+        remember_hours: flink.remember_hours,
+        pinned: config.v3.engine,
+    };
+    let store = PostgresStore::connect_lazy(url.reveal(), &config.menu)?;
+    Ok(Some(FlinkEngine::new(store, kafka, settings)))
 }
 
 /// Where other readers find the metrics, where there is a Redis.

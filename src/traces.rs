@@ -7,10 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use bytes::Bytes;
 use coffee_rt_actors::spans;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response, ResponseExt};
@@ -20,7 +17,10 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, 
 use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::exchange::{self, exchange, http_client};
 
+/// How long a collector may take to accept a connection.
+const CONNECT_TIMEOUT_MILLIS: u64 = 3_000;
 /// How long a collector may take to take spans; they are thrown away then.
 const EXPORT_TIMEOUT_MILLIS: u64 = 5_000;
 /// From one sending of spans to the next.
@@ -85,14 +85,14 @@ impl Traces {
 #[derive(Debug)]
 struct CollectorClient {
     runtime: Handle,
-    http: Client<HttpConnector, Full<Bytes>>,
+    http: exchange::HttpClient,
 }
 
 impl CollectorClient {
     fn new() -> Self {
         Self {
             runtime: Handle::current(),
-            http: Client::builder(TokioExecutor::new()).build(HttpConnector::new()),
+            http: http_client(Duration::from_millis(CONNECT_TIMEOUT_MILLIS)),
         }
     }
 }
@@ -100,15 +100,9 @@ impl CollectorClient {
 #[async_trait]
 impl HttpClient for CollectorClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let request = request.map(Full::new);
-        let http = self.http.clone();
-        let exchange = async move {
-            let (head, body) = http.request(request).await?.into_parts();
-            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?.to_bytes();
-            Response::from_parts(head, body).error_for_status()
-        };
-        // A timer can only be made within the runtime.
-        let limited = async { tokio::time::timeout(Duration::from_millis(EXPORT_TIMEOUT_MILLIS), exchange).await };
-        self.runtime.spawn(limited).await??
+        let (http, request) = (self.http.clone(), request.map(Full::new));
+        let timeout = Duration::from_millis(EXPORT_TIMEOUT_MILLIS);
+        let exchanged = async move { exchange(&http, request, MAX_ANSWER_BYTES, timeout).await };
+        self.runtime.spawn(exchanged).await??.error_for_status()
     }
 }

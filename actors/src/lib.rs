@@ -20,6 +20,7 @@ pub mod credit;
 pub mod deltas;
 pub mod drill;
 pub mod fan_out;
+pub mod follower;
 pub mod ingest;
 pub mod log_ticket;
 pub mod log_watch;

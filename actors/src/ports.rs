@@ -10,10 +10,12 @@ use uuid::Uuid;
 use crate::domain::{Cents, Instant, Item, Order, OrderBatch, Position, StoredOrder};
 
 mod cache;
+mod engine;
 mod log;
 mod partitions;
 
 pub use cache::{CACHED_HOURS, CacheAway, CacheWrite, CachedMetrics, MetricsCache};
+pub use engine::{Engine, EngineError, EngineView, JobStatus, StreamEngine};
 pub use log::{
     Durability, Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, PartitionLag, Poison, PoisonReason, SharedLog,
 };

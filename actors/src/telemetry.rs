@@ -7,9 +7,11 @@ use prometheus::{
 
 mod audits;
 mod flow;
+mod jobs;
 
 pub use audits::AuditMetrics;
 pub use flow::{FlowCounts, Work};
+pub use jobs::JobMetrics;
 
 use crate::domain::Cents;
 use crate::ports::{DeltaContent, LogStatus, PoisonReason};
@@ -33,6 +35,8 @@ pub struct Telemetry {
     pub store: StoreMetrics,
     /// Of the auditor.
     pub audits: AuditMetrics,
+    /// Of the follower.
+    pub jobs: JobMetrics,
 }
 
 /// What a batcher counts.
@@ -217,6 +221,7 @@ impl Telemetry {
                 )?,
             },
             audits: AuditMetrics::register(registry)?,
+            jobs: JobMetrics::register(registry)?,
             store: StoreMetrics {
                 up,
                 connected: database.with_label_values(&["connected"]),

@@ -10,6 +10,7 @@ mod repeats;
 mod rows;
 
 pub mod dead_letter;
+pub mod flink;
 pub mod kafka;
 pub mod postgres;
 pub mod redis;

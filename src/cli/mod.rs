@@ -17,6 +17,7 @@ pub mod config;
 mod dashboard;
 pub mod dead_letters;
 mod feed;
+pub mod flink;
 pub mod kill;
 pub mod migrate;
 pub mod ready;
@@ -73,6 +74,8 @@ pub enum Command {
     DeadLetters(Box<dead_letters::Args>),
     /// Read Kafka's topic again, into a new database or one that lost orders
     Replay(replay::Args),
+    /// Have Apache Flink store v3's orders in the place of actors, or give it back
+    Flink(flink::Args),
     /// Run load, faults and checks out of a file
     Scenario(Box<scenario::Args>),
     /// Bring the store's schema up to date
@@ -210,6 +213,7 @@ async fn run(command: Command) -> Exit {
         Command::Audit(args) => conclude(audit::run(args)).await,
         Command::DeadLetters(args) => conclude(dead_letters::run(*args)).await,
         Command::Replay(args) => conclude(replay::run(args)).await,
+        Command::Flink(args) => conclude(flink::run(args)).await,
         Command::Scenario(args) => conclude(scenario::run(*args)).await,
         Command::Migrate(args) => conclude(migrate::run(args)).await,
         Command::Config(args) => conclude(async { config::run(&args) }).await,

@@ -184,7 +184,7 @@ async fn replay(
         let moved = store.move_position(SOURCE, range.partition, range.start).await;
         moved.map_err(|error| failed(&error))?;
     }
-    let log = stores::kafka_topic(config).map_err(|error| failed(&error))?;
+    let log = stores::kafka_topic(config, None).map_err(|error| failed(&error))?;
     let log = log.ok_or_else(|| failed(&"there is no Kafka"))?;
     let storing = V3Storing {
         store: store.clone(),

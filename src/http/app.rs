@@ -10,6 +10,7 @@ use coffee_rt_actors::board::Board;
 use coffee_rt_actors::domain::{Instant, Menu};
 use coffee_rt_actors::log_watch::LogHealth;
 use coffee_rt_actors::order_desk::OrderDesk;
+use coffee_rt_actors::ports::EngineView;
 use coffee_rt_actors::store_watch::StoreHealth;
 use coffee_rt_actors::supervision::Tree;
 use coffee_rt_actors::telemetry::Telemetry;
@@ -29,6 +30,8 @@ pub struct RunningVersion {
     pub desk: OrderDesk,
     /// Whether it can acknowledge them.
     pub readiness: Readiness,
+    /// Who stores them, where that can be others than this node's actors.
+    pub engine: Option<watch::Receiver<EngineView>>,
 }
 
 /// What a version needs to acknowledge orders.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use coffee_rt_actors::log_watch::LogHealth;
-use coffee_rt_actors::ports::LogStatus;
+use coffee_rt_actors::ports::{Engine, EngineView, LogStatus};
 use coffee_rt_actors::store_watch::StoreHealth;
 use serde_json::{Map, Value, json};
 use warp::Filter;
@@ -48,6 +48,9 @@ fn readiness(app: &App) -> Response {
             }
             Readiness::Log(log) => log_component(&log.borrow(), &store),
         };
+        if let Some(engine) = &running.engine {
+            tell_engine(&engine.borrow(), able, &mut component);
+        }
         let able = able && !app.leaving.is_cancelled();
         if !able {
             cannot.push(version.name());
@@ -68,6 +71,17 @@ fn readiness(app: &App) -> Response {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     response
+}
+
+/// Who stores, and how the job is where one does. What is not known is null.
+fn tell_engine(view: &EngineView, able: bool, component: &mut Map<String, Value>) {
+    component.insert("engine".to_owned(), json!(view.engine));
+    if view.engine == Some(Engine::Flink) {
+        component.insert("job".to_owned(), json!(view.job));
+    }
+    if let Some(trouble) = view.trouble.as_ref().filter(|_| able) {
+        component.entry("degraded").or_insert_with(|| json!(trouble));
+    }
 }
 
 /// How far the store is behind in each partition, for logs that have some.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use coffee_rt_actors::domain::Instant;
 use coffee_rt_actors::log_watch::LogHealth;
+use coffee_rt_actors::ports::EngineView;
 use coffee_rt_actors::store_watch::StoreHealth;
 use coffee_rt_actors::supervision::{ActorStatus, TreeEvent};
 use coffee_rt_actors::telemetry::FlowCounts;
@@ -49,6 +50,8 @@ struct Flow {
     #[serde(flatten)]
     counts: FlowCounts,
     log: Option<LogState>,
+    /// Who stores, where that can be others than this node's actors.
+    engine: Option<EngineView>,
 }
 
 /// How a log is. What is not known is null.
@@ -112,6 +115,7 @@ fn flow(app: &App, version: Version, running: &RunningVersion) -> Flow {
         limit: load.limit.unwrap_or_default(),
         counts: app.telemetry.flow(version.name(), log.is_some()),
         log,
+        engine: running.engine.as_ref().map(|engine| engine.borrow().clone()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use coffee_rt_actors::appender::{Appender, AppenderArgs};
 use coffee_rt_actors::credit::Credit;
+use coffee_rt_actors::follower::{Follower, FollowerArgs};
 use coffee_rt_actors::ingest::{Ingest, IngestArgs};
 use coffee_rt_actors::log_watch::{LogHealth, LogWatch, LogWatchArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
@@ -26,6 +27,8 @@ pub(super) struct LogBranch {
     pub(super) readers: Arc<[Slot<ReaderMsg>]>,
     /// Those who store what is in the log.
     pub(super) storing: Vec<ChildSpec>,
+    /// Who follows the job that may store in their place, where there can be one.
+    pub(super) follower: Option<FollowerArgs>,
     /// How many orders may be under way to the log.
     pub(super) credit_orders: usize,
     /// How long an order may take.
@@ -54,7 +57,11 @@ pub(super) fn log_branch(
     let routing = IngestArgs {
         takers: Arc::from([appender.clone()]),
     };
-    let mut children = vec![ChildSpec::worker::<LogWatch>("log-watch", watching, Slot::default())];
+    let follower = parts.follower.into_iter();
+    let mut children: Vec<_> = follower
+        .map(|following| ChildSpec::worker::<Follower>("follower", following, Slot::default()))
+        .collect();
+    children.push(ChildSpec::worker::<LogWatch>("log-watch", watching, Slot::default()));
     children.extend(parts.storing);
     children.push(ChildSpec::worker::<Appender>("appender", appending, appender));
     children.push(ChildSpec::worker::<Ingest<_>>("ingest", routing, ingest.clone()).with_load(credit.probe()));

@@ -75,6 +75,7 @@ pub fn v2_redis_streams(parts: &V2RedisStreams) -> (SupervisorSpec, OrderDesk, w
         product: LogProduct::Redis,
         log: parts.log.clone(),
         storing: pairs.collect(),
+        follower: None,
         readers: readers.clone(),
         credit_orders: parts.credit_orders,
         order_deadline: parts.order_deadline,

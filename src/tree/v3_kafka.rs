@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! v3                   one_for_one
+//! ├── follower         worker        who stores: actors, or a job on Flink, which it keeps   only with PostgreSQL
 //! ├── log-watch        worker        place in the consumer group → partitions; lag, health
 //! ├── partitions       one_for_one   those that the group gives this node, as they come and go
 //! │   ├── partition-0  rest_for_one  what the reader has in hand is in the batcher's hands
@@ -16,6 +17,9 @@
 //! transaction, one of each under way, `v3.backlog_orders` records that are not stored (further orders: 503), 4,000
 //! records in a reader's hands and 1 MiB read ahead of it (the rest waits in the partition).
 //!
+//! While a job on Flink stores, the group gives this node no partition, and the follower has the aggregator read what the job
+//! has stored.
+//!
 //! Sinks start first. Everything but the pairs goes through slots, so each child restarts alone.
 
 use std::sync::Arc;
@@ -24,6 +28,7 @@ use std::time::Duration;
 use coffee_rt_actors::batcher::{Batcher, BatcherArgs, MAX_BATCH_ORDERS, PartitionSide};
 use coffee_rt_actors::credit::Credit;
 use coffee_rt_actors::deltas::Deltas;
+use coffee_rt_actors::follower::FollowerArgs;
 use coffee_rt_actors::log_watch::{LogHealth, LogWatch, LogWatchArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::partition_reader::{MAX_RECORDS_IN_HAND, PartitionReader, PartitionReaderArgs};
@@ -48,6 +53,8 @@ pub struct V3Kafka {
     pub log: Arc<dyn PartitionedLog>,
     /// Who stores them.
     pub storing: V3Storing,
+    /// Who follows the job that may store in the place of actors, where there can be one.
+    pub follower: Option<FollowerArgs>,
     /// How many orders may be under way to the topic.
     pub credit_orders: usize,
     /// How long an order may take.
@@ -75,6 +82,7 @@ pub fn v3_kafka(parts: V3Kafka) -> (SupervisorSpec, OrderDesk, watch::Receiver<L
         log: parts.log.clone(),
         readers: Arc::from([]),
         storing: vec![partitions(parts.log, parts.storing)],
+        follower: parts.follower,
         credit_orders: parts.credit_orders,
         order_deadline: parts.order_deadline,
     };

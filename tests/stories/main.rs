@@ -11,6 +11,7 @@ mod documents;
 mod drain;
 mod drills;
 mod faults;
+mod flink;
 mod full_log;
 mod image;
 mod keys;

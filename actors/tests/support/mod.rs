@@ -4,6 +4,7 @@
 
 pub mod log_node;
 pub mod memory_cache;
+pub mod memory_engine;
 pub mod memory_log;
 pub mod memory_partitions;
 pub mod memory_store;

@@ -81,6 +81,8 @@ pub struct Names {
     pub topic: String,
     /// The topic of what could not be stored.
     pub dead_letters: String,
+    /// The topic of what was sold each second, where a job stores orders.
+    pub metrics: String,
     /// The consumer group of all nodes.
     pub group: String,
 }
@@ -92,6 +94,7 @@ impl Names {
         Self {
             topic: topic.to_owned(),
             dead_letters: format!("{topic}.dead-letter"),
+            metrics: format!("{topic}.metrics"),
             group: group.to_owned(),
         }
     }
@@ -101,7 +104,7 @@ impl Names {
 #[derive(Clone)]
 pub struct ClientSettings {
     config: ClientConfig,
-    pub(super) names: Arc<Names>,
+    pub(in crate::adapters) names: Arc<Names>,
     pub(super) last_trial: Arc<LastTrial>,
 }
 

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use async_trait::async_trait;
 use coffee_rt_actors::domain::{Menu, Order};
 use coffee_rt_actors::log_watch::ROUND_LIMIT;
-use coffee_rt_actors::ports::{LogError, LogStatus, OrderLog, Partition, PartitionLag, PartitionedLog};
+use coffee_rt_actors::ports::{
+    Engine, EngineView, LogError, LogStatus, OrderLog, Partition, PartitionLag, PartitionedLog,
+};
 use parking_lot::Mutex;
 use rdkafka::consumer::Consumer;
 use tokio::sync::watch;
@@ -42,6 +44,8 @@ pub struct KafkaLogSettings {
 pub struct KafkaLog {
     client: ClientSettings,
     settings: KafkaLogSettings,
+    /// Who stores, where that can be others than the nodes.
+    engine: Option<watch::Receiver<EngineView>>,
     producer: Producer,
     dead_letters: Arc<Producer>,
     membership: Arc<Membership>,
@@ -58,8 +62,13 @@ pub struct KafkaLog {
 impl KafkaLog {
     /// Does no I/O: a Kafka that is absent is tried again by each call.
     #[must_use]
-    pub fn new(client: ClientSettings, settings: KafkaLogSettings) -> Self {
+    pub fn new(
+        client: ClientSettings,
+        settings: KafkaLogSettings,
+        engine: Option<watch::Receiver<EngineView>>,
+    ) -> Self {
         Self {
+            engine,
             producer: Producer::new(client.clone()),
             dead_letters: Arc::new(Producer::new(client.clone())),
             membership: Arc::new(Membership::new(client.clone())),
@@ -76,7 +85,7 @@ impl KafkaLog {
 
     async fn make_topics(&self) -> Result<(), LogError> {
         if !self.has_topics.load(Ordering::Relaxed) {
-            self.topics.make_missing(self.settings.partitions).await?;
+            self.topics.make_missing(self.settings.partitions, false).await?;
             self.has_topics.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -184,7 +193,9 @@ impl KafkaLog {
     async fn round(&self) -> Result<LogStatus, LogError> {
         self.make_topics().await?;
         self.producer.warm_up(&self.client.names.topic).await?;
-        self.membership.join()?;
+        let engine = self.engine.as_ref().map(|engine| engine.borrow().engine);
+        self.membership
+            .join(engine.is_none_or(|engine| engine == Some(Engine::Actors)))?;
         let lags = self.lags().await?;
         self.compare_partitions(&lags);
         let backlog = lags.iter().map(|lag| lag.records).sum();

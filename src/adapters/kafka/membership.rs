@@ -41,6 +41,8 @@ pub(super) struct Membership {
 }
 
 struct Member {
+    /// Whether the group may give it partitions.
+    takes_part: bool,
     consumer: Arc<BaseConsumer<Assignments>>,
     leaving: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -61,16 +63,20 @@ impl Membership {
         self.assigned.subscribe()
     }
 
-    /// Joins the group, unless this node is in it.
-    pub(super) fn join(&self) -> Result<(), LogError> {
+    /// Joins the group, unless this node is in it; or only looks on, where others than the nodes store.
+    pub(super) fn join(&self, takes_part: bool) -> Result<(), LogError> {
         let mut member = self.member.lock();
-        if member.as_ref().is_some_and(|member| !member.thread.is_finished()) {
+        if let Some(member) = member.as_ref().filter(|member| !member.thread.is_finished()) {
+            if member.takes_part != takes_part {
+                // The other one takes its place when it has left.
+                member.leaving.store(true, Ordering::Relaxed);
+            }
             return Ok(());
         }
         // Its end may wait for brokers.
         let earlier = member.take();
         std::thread::spawn(move || drop(earlier));
-        *member = Some(self.new_member().map_err(|error| away(&error))?);
+        *member = Some(self.new_member(takes_part).map_err(|error| away(&error))?);
         Ok(())
     }
 
@@ -81,7 +87,7 @@ impl Membership {
         }
     }
 
-    fn new_member(&self) -> KafkaResult<Member> {
+    fn new_member(&self, takes_part: bool) -> KafkaResult<Member> {
         let mut config = self.settings.config();
         config
             .set("group.id", &self.settings.names.group)
@@ -93,7 +99,9 @@ impl Membership {
             .set("enable.auto.offset.store", "false");
         let context = Assignments(self.assigned.clone());
         let consumer = Arc::new(BaseConsumer::from_config_and_context(&config, context)?);
-        consumer.subscribe(&[&self.settings.names.topic])?;
+        if takes_part {
+            consumer.subscribe(&[&self.settings.names.topic])?;
+        }
         let leaving = Arc::new(AtomicBool::new(false));
         let (polled, until, assigned) = (consumer.clone(), leaving.clone(), self.assigned.clone());
         let thread = std::thread::Builder::new()
@@ -106,6 +114,7 @@ impl Membership {
             });
         let thread = thread.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         Ok(Member {
+            takes_part,
             consumer,
             leaving,
             thread,
@@ -177,6 +186,7 @@ impl Membership {
             consumer,
             leaving,
             thread,
+            ..
         }) = member
         {
             leaving.store(true, Ordering::Relaxed);

@@ -6,6 +6,7 @@
 mod client;
 mod dead_letters;
 mod headers;
+mod job;
 mod lag;
 mod letter;
 mod letter_reader;
@@ -22,6 +23,7 @@ mod unresolved;
 
 pub use client::{ClientSettings, Names, SettingsError};
 pub use dead_letters::KafkaDeadLetters;
+pub use job::{prepare_for_job, stored_by_job};
 pub use log::{KafkaLog, KafkaLogSettings};
 pub use membership::SESSION_TIMEOUT_MS;
 pub use replay::{ReplayFrom, ReplayRange, group_members, replay_ranges};

@@ -63,13 +63,15 @@ impl Topics {
         blocking(move || Ok(partitions(&metadata(admin.inner(), &topic)?, &topic))).await
     }
 
-    /// Makes the topics that are missing, with as many replicas as Kafka thinks right.
-    pub(super) async fn make_missing(&self, partitions: i32) -> Result<(), LogError> {
+    /// Makes the topics that are missing, with as many replicas as Kafka thinks right; that of metrics where a job writes it.
+    pub(super) async fn make_missing(&self, partitions: i32, has_job: bool) -> Result<(), LogError> {
         let names = &self.settings.names;
-        for (topic, partitions, settings) in [
+        let topics = [
             (&names.topic, partitions, &[][..]),
             (&names.dead_letters, 1, &[(RETENTION, FOR_EVER)]),
-        ] {
+            (&names.metrics, 1, &[]),
+        ];
+        for (topic, partitions, settings) in topics.into_iter().take(if has_job { 3 } else { 2 }) {
             if !self.partitions(topic).await?.is_empty() {
                 self.warn_where_letters_vanish(topic).await;
                 continue;

@@ -5,6 +5,7 @@ mod bus;
 mod claim;
 mod commit;
 mod errors;
+mod flink;
 mod reader;
 mod schema;
 mod session;
@@ -12,6 +13,7 @@ mod writer;
 
 pub use bus::{DELTA_CHANNEL, PostgresBus};
 pub use commit::COMMIT_NEW;
+pub use flink::{JobLock, MenuNumbers, Turn};
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

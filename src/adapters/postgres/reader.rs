@@ -75,7 +75,7 @@ impl Core {
     }
 
     /// Runs a read on a connection that is kept for the next one where it is sound.
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         what: &str,
         work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, sqlx::Error>> + Send,

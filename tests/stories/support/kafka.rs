@@ -1,11 +1,13 @@
 //! The Kafka through which a story's orders go: a topic and a group of its own, on the tests' broker or on one that the
 //! story itself kills.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
@@ -18,6 +20,13 @@ const ANSWER: Duration = Duration::from_secs(5);
 pub struct Kafka {
     place: Place,
     own: Option<OwnService>,
+}
+
+/// What stands in a topic.
+#[derive(Debug)]
+pub struct Written {
+    pub value: Vec<u8>,
+    pub headers: BTreeMap<String, String>,
 }
 
 /// Where it is.
@@ -50,6 +59,16 @@ impl Kafka {
             group: format!("order-workers-{name}"),
         };
         Self { place, own }
+    }
+
+    /// The same topic, for nodes that have nothing to do with those of this one's group.
+    pub fn for_another_group(&self) -> Self {
+        let group = format!("order-workers-{}", uuid::Uuid::new_v4().simple());
+        let place = Place {
+            group,
+            ..self.place.clone()
+        };
+        Self { place, own: None }
     }
 
     /// The brokers, where they are the story's own.
@@ -185,6 +204,38 @@ impl Place {
             Some((oldest, next, stored))
         });
         offsets.collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// All records of the first partition of a topic; none where there is no such topic.
+    pub async fn records_of(&self, topic: &str) -> Vec<Written> {
+        let (place, topic) = (self.clone(), topic.to_owned());
+        tokio::task::spawn_blocking(move || place.read_records(&topic))
+            .await
+            .unwrap()
+    }
+
+    fn read_records(&self, topic: &str) -> Vec<Written> {
+        let mut config = config(&self.servers);
+        let consumer: BaseConsumer = config.set("group.id", "looks-on").create().unwrap();
+        let Ok((oldest, next)) = consumer.fetch_watermarks(topic, 0, ANSWER) else {
+            return Vec::new();
+        };
+        let mut all = TopicPartitionList::new();
+        all.add_partition_offset(topic, 0, Offset::Offset(oldest)).unwrap();
+        consumer.assign(&all).unwrap();
+        let mut found = Vec::new();
+        while i64::try_from(found.len()).unwrap() < next - oldest {
+            let record = consumer.poll(ANSWER).expect("a record").unwrap();
+            let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+            let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+            found.push(Written {
+                value: record.payload().unwrap_or_default().to_vec(),
+                headers: headers
+                    .map(|header| (header.key.to_owned(), text(header.value)))
+                    .collect(),
+            });
+        }
+        found
     }
 
     /// Whether the group was told that everything is stored, else how far it is.

@@ -4,6 +4,7 @@
 mod store_support;
 
 mod books;
+mod flink;
 mod held_commits;
 pub mod kafka;
 mod node;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use coffee_rt::load::{Arrivals, Options, Pace};
 
 pub use books::{Books, broken_promises, check_ledger, check_ledgers};
+pub use flink::Flink;
 pub use held_commits::HeldCommits;
 pub use kafka::Kafka;
 pub use node::{Database, Node};

@@ -170,13 +170,18 @@ impl Database {
     /// Runs the command line with more settings in its environment, on this database's file but not its URL, and returns
     /// its exit code and output.
     pub async fn run(&self, args: &[&str], settings: &[(&str, &str)]) -> (i32, String) {
+        self.run_within(DEADLINE, args, settings).await
+    }
+
+    /// The same for a command that may take its time.
+    pub async fn run_within(&self, limit: Duration, args: &[&str], settings: &[(&str, &str)]) -> (i32, String) {
         let mut command = tokio::process::Command::from(self.coffee_rt(None));
         let output = command
             .args(args)
             .envs(settings.iter().copied())
             .kill_on_drop(true)
             .output();
-        let output = tokio::time::timeout(DEADLINE, output).await;
+        let output = tokio::time::timeout(limit, output).await;
         let output = output.unwrap_or_else(|_| panic!("{args:?} does not end")).unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         (output.status.code().unwrap_or(-1), text)

@@ -1,4 +1,4 @@
-//! A PostgreSQL, Redis, Kafka or Prometheus of a story's own, to be stopped and killed; gone with it, also where the story fails.
+//! A PostgreSQL, Redis, Kafka, Flink or Prometheus of a story's own, to be stopped and killed; gone with it, also where the story fails.
 
 use std::path::Path;
 use std::process::Command;
@@ -29,12 +29,12 @@ impl OwnService {
         Self::up_with("kafka", &["--secure"]).await
     }
 
-    /// SIGKILL of one broker of three.
+    /// SIGKILL of one broker of three, or one process of Flink.
     pub async fn kill_one(&self, broker: &'static str) {
         self.run("kill", Some(broker), &[]).await;
     }
 
-    /// Starts one broker of three.
+    /// Starts one of these again.
     pub async fn start_one(&self, broker: &'static str) {
         self.run("start", Some(broker), &[]).await;
     }
@@ -49,6 +49,7 @@ impl OwnService {
             "redis" => "REDIS_URL",
             "kafka" => "KAFKA_BOOTSTRAP_SERVERS",
             "prometheus" => "PROMETHEUS_URL",
+            "flink" => "COFFEE_RT_FLINK__URL",
             _ => panic!("no variable is known for {name}"),
         };
         let mut server = Self {

@@ -18,6 +18,8 @@ export type Actor = Schemas["Actor"];
 /** Sums since the node's start: rates and means come from the differences of two pictures. */
 export type Work = Schemas["Work"];
 export type LogState = Schemas["LogState"];
+export type EngineView = Schemas["EngineView"];
+export type JobStatus = Schemas["JobStatus"];
 export type Flow = Schemas["Flow"];
 export type TreeEvent = Schemas["TreeEvent"];
 /** GET /api/actors, WS /ws/actors */

@@ -1,5 +1,5 @@
 import { memo } from "react";
-import { count, rate, shortCount } from "../lib/format.ts";
+import { count, rate, shortCount, timeOf } from "../lib/format.ts";
 import type { Picture } from "../lib/wire.ts";
 import { Lane } from "./Lane.tsx";
 import { Mark } from "./marks.tsx";
@@ -29,6 +29,7 @@ export const FlowMap = memo(function FlowMap({ picture, rates }: Props) {
               rates={ratesFor(rates, version)}
               actors={picture.actors}
               store={picture.store}
+              now={timeOf(picture.server_timestamp)}
             />
           ))}
         </div>

@@ -1,8 +1,10 @@
 import { Fragment } from "react";
 import { UNKNOWN, count, millis, rate, shortCount } from "../lib/format.ts";
 import type { Actor, Flow, LogState, Picture } from "../lib/wire.ts";
+import { JobFacts } from "./JobFacts.tsx";
 import { Mark, type MarkShape } from "./marks.tsx";
 import { Meter } from "./Meter.tsx";
+import { jobState } from "./model/job.ts";
 import type { FlowRates } from "./model/rates.ts";
 import {
   type Stage,
@@ -20,6 +22,8 @@ interface Props {
   rates: FlowRates;
   actors: readonly Actor[];
   store: Picture["store"];
+  /** By the node's clock, in unix milliseconds; null where that cannot be read. */
+  now: number | null;
 }
 
 type Edge = "accepted" | "appended" | "read" | "stored";
@@ -30,6 +34,7 @@ const EDGE_AFTER: Partial<Record<StageName, Edge>> = {
   appender: "appended",
   log: "read",
   batchers: "stored",
+  job: "stored",
 };
 
 const WAIT_TEXT = {
@@ -39,7 +44,7 @@ const WAIT_TEXT = {
 } as const;
 
 /** The way of one version's orders to the store. */
-export function Lane({ version, flow, rates, actors, store }: Props) {
+export function Lane({ version, flow, rates, actors, store, now }: Props) {
   const stages = stagesOf(version, flow, actors);
   const wait = waitPoint(flow, stages, store, rates.accepted);
   const refused = rates.refused !== null && rates.refused > 0;
@@ -61,7 +66,7 @@ export function Lane({ version, flow, rates, actors, store }: Props) {
           const edge = EDGE_AFTER[stage.name];
           return (
             <Fragment key={stage.name}>
-              <StageBox stage={stage} flow={flow} rates={rates} level={level} />
+              <StageBox version={version} stage={stage} flow={flow} rates={rates} level={level} now={now} />
               <EdgeArrow name={edge} version={version} perSecond={edge ? rates[edge] : null} />
             </Fragment>
           );
@@ -72,30 +77,37 @@ export function Lane({ version, flow, rates, actors, store }: Props) {
 }
 
 function StageBox({
+  version,
   stage,
   flow,
   rates,
   level,
+  now,
 }: {
+  version: string;
   stage: Stage;
   flow: Flow;
   rates: FlowRates;
   level: "calm" | "waiting" | "full";
+  now: number | null;
 }) {
   const health = healthOf(stage);
   const fill = fillOf(stage.name, flow);
   const mark: MarkShape = stage.name === "log" ? logMark(flow.log) : health;
   const isDown = mark === "down" || mark === "partly";
-  const text = health === "down" ? "restarting" : stageText(stage, flow, rates);
+  const isJob = stage.name === "job";
+  const text = health === "down" && !isJob ? "restarting" : stageText(stage, flow, rates);
   return (
     <li
       className={`node-stage node-at-${stage.name} node-stage-${level === "calm" && isDown ? "down" : level}`}
+      data-testid={`stage-${version}-${stage.name}`}
     >
       <span className="node-stage-name">
-        <Mark shape={mark} /> {stage.name}
+        <Mark shape={mark} /> {isJob ? "Flink job" : stage.name}
         {stage.actors > 1 && <span className="node-times">×{stage.actors}</span>}
       </span>
       <span className="node-stage-text">{text}</span>
+      {isJob && flow.engine && <JobFacts engine={flow.engine} now={now} />}
       {fill !== null && <Meter share={Math.round(fill * 100) / 100} />}
       {level !== "calm" && <span className="node-stage-wait">{WAIT_TEXT[level]}</span>}
     </li>
@@ -119,6 +131,8 @@ function stageText(stage: Stage, flow: Flow, rates: FlowRates): string {
       return rates.batchOrders === null
         ? UNKNOWN
         : `${count(rates.batchOrders)} in ${millis(rates.commitMs)}`;
+    case "job":
+      return jobState(flow.engine?.job ?? null) ?? "unknown";
   }
 }
 

@@ -115,6 +115,7 @@ export function picture(changes: Partial<Picture> = {}): Picture {
         batches: { count: 2, orders: 10, seconds: 0.01 },
         stored_total: 10,
         log: null,
+        engine: null,
       },
     },
     store: { state: "up", reason: null },

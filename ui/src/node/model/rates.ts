@@ -1,5 +1,6 @@
 import { timeOf } from "../../lib/format.ts";
 import type { Flow, Picture, Work } from "../../lib/wire.ts";
+import { isStoredByJob } from "./job.ts";
 
 /** Rates are means over about this long: short enough to follow a fault, long enough to be read. */
 export const RATE_WINDOW_MS = 1_000;
@@ -97,12 +98,14 @@ export function ratesFor(rates: Rates, version: string): FlowRates {
 }
 
 function flowRates(before: Flow, now: Flow, seconds: number): FlowRates {
+  // What a job reads and stores is in no sum of this node.
+  const byJob = isStoredByJob(now);
   return {
     accepted: perSecond(before.accepted_total, now.accepted_total, seconds),
     refused: perSecond(before.refused_total, now.refused_total, seconds),
     appended: perSecond(before.appends?.orders ?? null, now.appends?.orders ?? null, seconds),
-    read: perSecond(before.read_total, now.read_total, seconds),
-    stored: perSecond(before.stored_total, now.stored_total, seconds),
+    read: byJob ? null : perSecond(before.read_total, now.read_total, seconds),
+    stored: byJob ? null : perSecond(before.stored_total, now.stored_total, seconds),
     batchOrders: mean(before.batches, now.batches, "orders"),
     commitMs: toMillis(mean(before.batches, now.batches, "seconds")),
     appendMs: toMillis(mean(before.appends, now.appends, "seconds")),

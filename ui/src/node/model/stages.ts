@@ -1,7 +1,8 @@
-import type { Actor, Flow, Picture } from "../../lib/wire.ts";
+import type { Actor, Flow, JobStatus, Picture } from "../../lib/wire.ts";
+import { isStoredByJob, jobState } from "./job.ts";
 
-/** The stages of an order's way that belong to one version. */
-export type StageName = "http" | "ingest" | "appender" | "log" | "readers" | "batchers";
+/** The stages of an order's way that belong to one version. A job stands in the place of readers and batchers. */
+export type StageName = "http" | "ingest" | "appender" | "log" | "readers" | "batchers" | "job";
 
 /** From here on what waits is worth a look, as a share of the limit. */
 const NOTABLE_SHARE = 0.1;
@@ -17,7 +18,7 @@ const NOTABLE_MAILBOX = 100;
 /** How one stage is. */
 export interface Stage {
   name: StageName;
-  /** Actors of this stage; 0 for the log, which is not in the node. */
+  /** Actors of this stage; 0 for the log, which is not in the node. A job of which something is known counts as one. */
   actors: number;
   running: number;
   mailbox: number;
@@ -32,7 +33,7 @@ export interface WaitPoint {
 /** How an actor, or several of the same work, are. */
 export type Health = "good" | "partly" | "down" | "absent";
 
-const WITHIN: Record<Exclude<StageName, "log" | "http">, RegExp> = {
+const WITHIN: Record<Exclude<StageName, "http" | "log" | "job">, RegExp> = {
   ingest: /\/ingest$/,
   appender: /\/appender$/,
   readers: /\/reader(-\d+)?$/,
@@ -51,9 +52,13 @@ export function stagesOf(version: string, flow: Flow, actors: readonly Actor[]):
     stage("ingest"),
     stage("appender"),
     { name: "log", actors: 0, running: 0, mailbox: 0 },
-    stage("readers"),
-    stage("batchers"),
+    ...(isStoredByJob(flow) ? [jobStage(flow.engine?.job ?? null)] : [stage("readers"), stage("batchers")]),
   ];
+}
+
+function jobStage(job: JobStatus | null): Stage {
+  const state = jobState(job);
+  return { name: "job", actors: state === null ? 0 : 1, running: state === "running" ? 1 : 0, mailbox: 0 };
 }
 
 function tally(name: StageName, actors: readonly Actor[], path: RegExp): Stage {

@@ -1,4 +1,4 @@
-import type { Actor, Flow, NodeInfo, Picture, TreeEvent } from "../../lib/wire.ts";
+import type { Actor, EngineView, Flow, JobStatus, NodeInfo, Picture, TreeEvent } from "../../lib/wire.ts";
 
 /** When the tests' node shows its first picture, in unix milliseconds. */
 export const T0 = Date.parse("2026-11-22T09:00:00.000Z");
@@ -70,6 +70,7 @@ export function directFlow(changes: Partial<Flow> = {}): Flow {
     batches: { count: 100, orders: 1_000, seconds: 1 },
     stored_total: 1_000,
     log: null,
+    engine: null,
     ...changes,
   };
 }
@@ -97,6 +98,25 @@ export function loggedFlow(changes: Partial<Flow> = {}): Flow {
 export function lagging(lag: number | null): Flow {
   const flow = loggedFlow();
   return { ...flow, log: flow.log && { ...flow.log, lag } };
+}
+
+/** A job that runs, with what a test changes. */
+export function job(changes: Partial<JobStatus> = {}): JobStatus {
+  return {
+    id: "0199a7f000007000",
+    state: "RUNNING",
+    restarts: 0,
+    checkpoints: 12,
+    failed_checkpoints: 0,
+    last_checkpoint_at: at(-3_000),
+    last_checkpoint_ms: 40,
+    ...changes,
+  };
+}
+
+/** What came of a version whose orders a job stores, with what a test changes. */
+export function jobFlow(engine: Partial<EngineView> = {}, changes: Partial<Flow> = {}): Flow {
+  return loggedFlow({ engine: { engine: "flink", job: job(), trouble: null, ...engine }, ...changes });
 }
 
 /** A picture so many milliseconds after the first, with what a test changes. */
