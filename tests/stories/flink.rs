@@ -94,7 +94,7 @@ async fn both_engines_make_the_same_of_a_topic() {
     let records = Records::mixed(
         seed(),
         records,
-        Mixture {
+        &Mixture {
             repeated: 0.05,
             garbage: 0.01,
         },

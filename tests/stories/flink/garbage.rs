@@ -26,7 +26,7 @@ pub struct Records {
 }
 
 impl Records {
-    pub fn mixed(seed: u64, count: usize, mixture: Mixture) -> Self {
+    pub fn mixed(seed: u64, count: usize, mixture: &Mixture) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let mut all = Self {
             records: Vec::with_capacity(count),
