@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::node::node_program;
 use crate::stream::Stream;
-use crate::topic::Topic;
+use crate::topic::{Mixed, Topic};
 
 /// Where the server of PostgreSQL is, as `deploy/local/services env` prints it.
 const URL_VARIABLES: [&str; 2] = ["COFFEE_RT_TEST_POSTGRES_URL", "DATABASE_URL"];
@@ -148,6 +148,34 @@ impl Database {
         self.unstored().await
     }
 
+    /// Writes that many records to the topic before it, repeated orders and garbage among them.
+    pub fn fill_mixed(&self, records: u64) -> anyhow::Result<Mixed> {
+        match &self.log {
+            Some(Log::Topic(topic)) => tokio::task::block_in_place(|| topic.fill_mixed(records)),
+            _ => bail!("no topic to fill"),
+        }
+    }
+
+    /// Another database behind the same topic, for nodes of another group.
+    pub async fn beside(&self) -> anyhow::Result<Self> {
+        let Some(Log::Topic(topic)) = &self.log else {
+            bail!("no topic to share");
+        };
+        Ok(Self {
+            log: Some(Log::Topic(topic.beside()?)),
+            ..Self::create(Engine::Postgres).await?
+        })
+    }
+
+    /// The recount must find no difference.
+    pub async fn assert_sound(&self) -> anyhow::Result<Audit> {
+        let audit: Audit = serde_json::from_slice(&self.command(&["audit", "--json"]).await?)?;
+        if audit.differences.is_empty() {
+            return Ok(audit);
+        }
+        Err(WrongCount(format!("the recount differs: {:?}", audit.differences)).into())
+    }
+
     /// Orders in the log that are not stored yet.
     pub async fn unstored(&self) -> anyhow::Result<u64> {
         let topic = match &self.log {
@@ -229,7 +257,7 @@ impl Database {
         match &self.log {
             Some(Log::Topic(topic)) => vec![
                 ("COFFEE_RT_V3__TOPIC", topic.name.clone()),
-                ("COFFEE_RT_V3__GROUP", topic.name.clone()),
+                ("COFFEE_RT_V3__GROUP", topic.group.clone()),
             ],
             _ => Vec::new(),
         }
@@ -237,9 +265,17 @@ impl Database {
 
     /// Runs one of the node's commands on it and returns what it prints.
     pub async fn command(&self, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
+        self.command_with(arguments, &[]).await
+    }
+
+    /// The same with more settings.
+    pub async fn command_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> anyhow::Result<Vec<u8>> {
         let mut command = Command::new(node_program()?);
         command.args(arguments).args(self.flags());
-        command.env_clear().envs(self.variables());
+        command
+            .env_clear()
+            .envs(self.variables())
+            .envs(settings.iter().copied());
         command.current_dir(self.folder()).kill_on_drop(true);
         let output = command.output().await?;
         // 1 says that the answer is no, and is an answer.
@@ -252,16 +288,10 @@ impl Database {
     /// Recounts it and checks that its orders are those that were acknowledged, and at most `unanswered` more.
     pub async fn check(&self, acknowledged: u64, unanswered: u64) -> anyhow::Result<Audit> {
         self.until_stored(DRAIN_LIMIT).await?;
-        let audit: Audit = serde_json::from_slice(&self.command(&["audit", "--json"]).await?)?;
-        let complain = |reason: String| Err(WrongCount(reason).into());
-        if !audit.differences.is_empty() {
-            return complain(format!("the recount differs: {:?}", audit.differences));
-        }
+        let audit = self.assert_sound().await?;
         if !(acknowledged..=acknowledged + unanswered).contains(&audit.orders) {
-            return complain(format!(
-                "{acknowledged} orders were acknowledged, {} are stored",
-                audit.orders
-            ));
+            let reason = format!("{acknowledged} orders were acknowledged, {} are stored", audit.orders);
+            return Err(WrongCount(reason).into());
         }
         Ok(audit)
     }

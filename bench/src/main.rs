@@ -5,6 +5,7 @@ mod acks;
 mod backlog;
 mod crowd;
 mod database;
+mod engines;
 mod environment;
 mod freshness;
 mod generator;
@@ -72,6 +73,8 @@ enum Command {
     Sustained(Options),
     /// Storing a log of a million orders, against what PostgreSQL does alone
     Backlog(Options),
+    /// One topic through actors and through Apache Flink; not among all, as it takes a Flink
+    Engines(Options),
     /// Orders a second that the scenarios' own load driver can send
     Generator(Options),
     /// All of them
@@ -134,6 +137,7 @@ enum What {
     Sockets,
     Sustained,
     Backlog,
+    Engines,
     Generator,
     All,
 }
@@ -152,6 +156,7 @@ fn main() -> ExitCode {
             Command::Sockets(options) => (What::Sockets, options),
             Command::Sustained(options) => (What::Sustained, options),
             Command::Backlog(options) => (What::Backlog, options),
+            Command::Engines(options) => (What::Engines, options),
             Command::Generator(options) => (What::Generator, options),
             Command::All(options) => (What::All, options),
             Command::Reference { listen } => {
@@ -185,14 +190,14 @@ fn conclude(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
 }
 
 async fn measure(what: What, options: Options) -> anyhow::Result<()> {
-    let engines: &[Engine] = match options.engine {
+    let stores: &[Engine] = match options.engine {
         Engines::Sqlite => &[Engine::Sqlite],
         Engines::Postgres => &[Engine::Postgres],
         Engines::Redis => &[Engine::Redis],
         Engines::Kafka => &[Engine::Kafka],
         Engines::All => &[Engine::Sqlite, Engine::Postgres, Engine::Redis, Engine::Kafka],
     };
-    let facts = environment::describe(engines).await?;
+    let facts = environment::describe(stores).await?;
     for (name, value) in &facts {
         println!("{name:<12} {value}");
     }
@@ -202,7 +207,10 @@ async fn measure(what: What, options: Options) -> anyhow::Result<()> {
         let duration = Duration::from_secs(options.seconds);
         figures.push(generator::measure(options.rounds, duration, &progress).await?);
     }
-    for engine in engines {
+    if what == What::Engines {
+        figures.extend(engines::measure(options.rounds, options.backlog, &progress).await?);
+    }
+    for engine in stores {
         figures.extend(measure_engine(*engine, what, &options, &progress).await?);
     }
     drop(progress);

@@ -21,12 +21,31 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The stores of the default menu in turn: the keys of the records.
 const STORES: [&str; 4] = ["uptown", "downtown", "central", "southend"];
 
+/// Records that are no orders.
+const GARBAGE: [&str; 4] = [
+    "not json at all",
+    r#"{"drink":"iced tea","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00Z"}"#,
+    r#"{"drink":"latte","store":"uptown","price":10000.01,"timestamp":"2026-11-22T09:00:00Z"}"#,
+    r#"{"drink":"latte","price":4.5,"timestamp":"2026-02-31T09:00:00Z"}"#,
+];
+
+/// What was written.
+#[derive(Clone, Copy)]
+pub struct Mixed {
+    /// Orders that differ from each other.
+    pub orders: u64,
+}
+
 /// A topic that no other measurement uses.
 pub struct Topic {
     /// Of its Kafka.
     pub servers: String,
-    /// Its name, and its group's.
+    /// Its name.
     pub name: String,
+    /// Of the nodes that share it.
+    pub group: String,
+    /// Whether it is deleted with its database.
+    own: bool,
     client: BaseConsumer,
 }
 
@@ -40,7 +59,24 @@ impl Topic {
         })?;
         let client = config(&servers).create()?;
         let name = format!("bench-{}", Uuid::new_v4().simple());
-        Ok(Self { servers, name, client })
+        Ok(Self {
+            servers,
+            group: name.clone(),
+            name,
+            own: true,
+            client,
+        })
+    }
+
+    /// The same topic, for nodes of another group.
+    pub fn beside(&self) -> anyhow::Result<Self> {
+        Ok(Self {
+            servers: self.servers.clone(),
+            name: self.name.clone(),
+            group: format!("{}-beside", self.group),
+            own: false,
+            client: config(&self.servers).create()?,
+        })
     }
 
     /// The offset that comes next in each partition: how many records it has ever had.
@@ -56,15 +92,35 @@ impl Topic {
 
     /// Produces that many orders.
     pub fn fill(&self, orders: u64) -> anyhow::Result<()> {
+        self.produce(orders, |_, order| order)
+    }
+
+    /// Produces that many records: in twenty there is one order that came just before, in a hundred one that is none.
+    pub fn fill_mixed(&self, records: u64) -> anyhow::Result<Mixed> {
+        let (mut last, mut orders) = (String::new(), 0);
+        self.produce(records, |n, order| match n % 100 {
+            13 => GARBAGE[usize::try_from(n / 100).unwrap_or_default() % GARBAGE.len()].to_owned(),
+            // Of the same store, so that it is in the same partition.
+            17 | 37 | 57 | 77 | 97 if !last.is_empty() => last.clone(),
+            _ => {
+                last.clone_from(&order);
+                orders += 1;
+                order
+            }
+        })?;
+        Ok(Mixed { orders })
+    }
+
+    fn produce(&self, records: u64, mut record: impl FnMut(u64, String) -> String) -> anyhow::Result<()> {
         let mut settings = config(&self.servers);
         settings
             .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4");
         let producer: BaseProducer = settings.create()?;
-        for n in 0..orders {
+        for n in 0..records {
             let store = STORES[usize::try_from(n)? % STORES.len()];
             let id = format!(r#"{{"message_id":"{}","#, Uuid::now_v7());
-            let record = order_body().replacen('{', &id, 1).replace("uptown", store);
+            let record = record(n, order_body().replacen('{', &id, 1).replace("uptown", store));
             loop {
                 let sent = BaseRecord::to(&self.name).key(store).payload(&record);
                 match producer.send(sent) {
@@ -79,18 +135,21 @@ impl Topic {
         }
         producer.flush(Duration::from_secs(60))?;
         let there: u64 = self.ends()?.values().sum();
-        if there < orders {
-            bail!("{there} of {orders} records are in the topic");
+        if there < records {
+            bail!("{there} of {records} records are in the topic");
         }
         Ok(())
     }
 
     /// Deletes it.
     pub async fn delete(&self) -> anyhow::Result<()> {
+        if !self.own {
+            return Ok(());
+        }
         let admin: AdminClient<DefaultClientContext> = config(&self.servers).create()?;
-        let letters = format!("{}.dead-letter", self.name);
+        let [letters, metrics] = ["dead-letter", "metrics"].map(|end| format!("{}.{end}", self.name));
         admin
-            .delete_topics(&[&self.name, &letters], &AdminOptions::new())
+            .delete_topics(&[&self.name, &letters, &metrics], &AdminOptions::new())
             .await?;
         Ok(())
     }

@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+services=(postgres redis kafka)
+if [ "${1:-}" = engines ]; then services+=(flink); fi
 cargo build --release --workspace
 deploy/local/services install wrk
-exec deploy/local/with-services.sh postgres redis kafka -- target/release/coffee-rt-bench "$@"
+exec deploy/local/with-services.sh "${services[@]}" -- target/release/coffee-rt-bench "$@"

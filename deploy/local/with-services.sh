@@ -27,6 +27,7 @@ trap 'exit 129' HUP
 
 "$services" up "${names[@]}" --home "$home"
 eval "$("$services" env --home "$home")"
+export COFFEE_RT_TEST_SERVICES_HOME=$home
 # Tests choose their own servers; a node that one of them starts must not find ours by accident.
 unset DATABASE_URL REDIS_URL KAFKA_BOOTSTRAP_SERVERS
 "$@"

@@ -119,7 +119,8 @@ async fn both_engines_make_the_same_of_a_topic() {
         letters: actors.letters.len(),
     };
     let (flink, postgres) = (Flink::up().await, OwnService::up("postgres").await);
-    let by_flink = Database::at(&postgres.url).through_topic(by_actors.topic().for_another_group());
+    // The same group, which says that everything is stored: in the other database.
+    let by_flink = Database::at(&postgres.url).through_topic(by_actors.into_topic());
     // Where that is set the node submits the job by itself.
     let [url, gateway_url] = flink.settings();
     let settings = [url, gateway_url, ("COFFEE_RT_V3__ENGINE", "flink")];

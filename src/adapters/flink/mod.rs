@@ -23,7 +23,7 @@ use self::jobs::Job;
 use self::rest::Rest;
 use self::script::Script;
 use super::Absence;
-use super::kafka::{ClientSettings, prepare_for_job, stored_by_job};
+use super::kafka::{ClientSettings, begin_job_at, make_job_topics, stored_by_job};
 use super::postgres::{JobLock, PostgresStore, Turn};
 
 /// The source whose orders the job stores.
@@ -108,24 +108,32 @@ impl FlinkEngine {
         }
     }
 
-    /// Makes it the job's turn: where there is none it is submitted and begins where the actors are.
+    /// Makes it the job's turn: where there is none it is submitted and begins where the actors are. Orders wait in the topic
+    /// meanwhile.
     ///
     /// # Errors
-    /// [`EngineError`]; doing it again is safe.
+    /// [`EngineError`]; it is the actors' turn again then. Where not even that could be said, doing it again is safe.
     pub async fn submit(&self) -> Result<Change, EngineError> {
         let mut lock = self.lock().await?.ok_or_else(busy)?;
         let turn = lock.turn(SOURCE).await?;
         let running = jobs::job(self.manager()?, &self.job_name).await?;
-        if turn.engine == Engine::Flink && running.status.id.is_some() {
+        if turn.engine == Engine::Flink && !turn.moving && running.status.id.is_some() {
             return Ok(Change::Already);
         }
-        let job = match running.status.id {
-            Some(job) => Some(job),
-            None => Some(self.start(&mut lock, None).await?),
+        let begun = match (self.begin_turn(&mut lock).await, running.status.id) {
+            (Ok(()), None) => self.start(&mut lock, None).await,
+            // It was submitted by other means.
+            (Ok(()), Some(job)) => Ok(job),
+            (Err(error), _) => Err(error),
         };
-        self.give_turn(&mut lock, Engine::Flink).await?;
+        if begun.is_err() {
+            self.give_turn(&mut lock, Engine::Actors, false).await?;
+            if let Err(error) = jobs::cancel(self.manager()?, &self.job_name).await {
+                tracing::debug!(%error, "a job that may be coming up was not cancelled");
+            }
+        }
         lock.release().await;
-        Ok(Change::Done { job })
+        Ok(Change::Done { job: Some(begun?) })
     }
 
     /// Makes it the actors' turn: the job is cancelled, and they begin where it was.
@@ -135,20 +143,25 @@ impl FlinkEngine {
     pub async fn stop(&self) -> Result<Change, EngineError> {
         let mut lock = self.lock().await?.ok_or_else(busy)?;
         let turn = lock.turn(SOURCE).await?;
-        jobs::cancel(self.manager()?, &self.job_name).await?;
+        if let Err(error) = jobs::cancel(self.manager()?, &self.job_name).await {
+            // The database refuses what it wants to store from now on, so it may as well go on in vain.
+            tracing::warn!(%error, "the job was not cancelled: cancel it by Flink's own means");
+        }
         lock.detach().await?;
         if turn.engine == Engine::Actors {
             lock.release().await;
             return Ok(Change::Already);
         }
-        let positions = self.store.log_positions(SOURCE).await?;
-        for (partition, stored) in stored_by_job(&self.kafka).await? {
-            let reached = positions.get(&partition).copied();
-            if let Some(stored) = stored.filter(|_| stored > reached) {
-                self.store.move_position(SOURCE, partition, stored).await?;
+        if !turn.moving {
+            let positions = self.store.log_positions(SOURCE).await?;
+            for (partition, stored) in stored_by_job(&self.kafka).await? {
+                let reached = positions.get(&partition).copied();
+                if let Some(stored) = stored.filter(|stored| Some(*stored) > reached) {
+                    self.store.move_position(SOURCE, partition, stored).await?;
+                }
             }
         }
-        self.give_turn(&mut lock, Engine::Actors).await?;
+        self.give_turn(&mut lock, Engine::Actors, false).await?;
         lock.release().await;
         Ok(Change::Done { job: None })
     }
@@ -160,14 +173,30 @@ impl FlinkEngine {
     pub async fn script(&self) -> Result<String, EngineError> {
         let mut lock = self.lock().await?.ok_or_else(busy)?;
         lock.attach().await?;
-        let statements = self.statements(&mut lock, None).await?;
+        make_job_topics(&self.kafka, self.settings.partitions).await?;
+        let starts = self.store.log_positions(SOURCE).await?;
+        let statements = self.statements(&mut lock, &starts, None).await?;
         lock.release().await;
         Ok(statements.iter().map(|statement| format!("{statement};\n\n")).collect())
     }
 
-    async fn give_turn(&self, lock: &mut JobLock, engine: Engine) -> Result<(), EngineError> {
-        let checkpoint = None;
-        Ok(lock.give_turn(SOURCE, &Turn { engine, checkpoint }).await?)
+    async fn give_turn(&self, lock: &mut JobLock, engine: Engine, moving: bool) -> Result<(), EngineError> {
+        let turn = Turn {
+            engine,
+            moving,
+            checkpoint: None,
+        };
+        Ok(lock.give_turn(SOURCE, &turn).await?)
+    }
+
+    /// Has the nodes leave the group, and tells it where they were.
+    async fn begin_turn(&self, lock: &mut JobLock) -> Result<(), EngineError> {
+        make_job_topics(&self.kafka, self.settings.partitions).await?;
+        self.give_turn(lock, Engine::Flink, true).await?;
+        // Whoever stores on although it is not its turn only makes orders come twice.
+        let reached = self.store.log_positions(SOURCE).await?;
+        begin_job_at(&self.kafka, &reached).await?;
+        self.give_turn(lock, Engine::Flink, false).await
     }
 
     async fn lock(&self) -> Result<Option<JobLock>, EngineError> {
@@ -184,7 +213,9 @@ impl FlinkEngine {
         let missing = || EngineError::Refused("flink.gateway_url is not set: no job can be submitted".to_owned());
         let gateway = self.gateway.as_ref().ok_or_else(missing)?;
         lock.attach().await?;
-        let statements = self.statements(lock, checkpoint).await?;
+        let told = stored_by_job(&self.kafka).await?.into_iter();
+        let starts = told.map(|(partition, told)| (partition, told.unwrap_or_default()));
+        let statements = self.statements(lock, &starts.collect(), checkpoint).await?;
         gateway::run(gateway, &statements).await?;
         let began = Instant::now();
         loop {
@@ -207,13 +238,12 @@ impl FlinkEngine {
         }
     }
 
-    async fn statements(&self, lock: &mut JobLock, checkpoint: Option<&str>) -> Result<Vec<String>, EngineError> {
-        let told = prepare_for_job(&self.kafka, self.settings.partitions).await?;
-        let positions = self.store.log_positions(SOURCE).await?;
-        let starts = told.into_iter().map(|(partition, told)| {
-            let reached = positions.get(&partition).copied().max(told);
-            (partition, reached.unwrap_or_default())
-        });
+    async fn statements(
+        &self,
+        lock: &mut JobLock,
+        starts: &BTreeMap<i32, i64>,
+        checkpoint: Option<&str>,
+    ) -> Result<Vec<String>, EngineError> {
         let names = &self.kafka.names;
         let script = Script {
             job_name: &self.job_name,
@@ -222,7 +252,7 @@ impl FlinkEngine {
             dead_letter_topic: &names.dead_letters,
             metrics_topic: &names.metrics,
             group: &names.group,
-            starts: &starts.collect(),
+            starts,
             kafka_properties: &self.settings.kafka_properties,
             database: &self.settings.database,
             menu: &lock.menu_numbers(&self.settings.menu).await?,
@@ -242,15 +272,15 @@ impl FlinkEngine {
         let engine = self.settings.pinned.unwrap_or(turn.engine);
         let running = jobs::job(self.manager()?, &self.job_name).await?;
         if engine == Engine::Flink && running.status.id.is_none() {
-            if turn.engine != engine {
+            if turn.engine != engine || turn.moving {
                 // What settings say is what other nodes and commands go by, too.
-                self.give_turn(&mut lock, engine).await?;
+                self.begin_turn(&mut lock).await?;
             }
             let started = self.start(&mut lock, turn.checkpoint.as_deref()).await;
             if matches!(started, Err(EngineError::Refused(_))) && turn.checkpoint.is_some() {
                 // The checkpoint may be what is wrong. Without it the job begins where the group says, and what is stored
                 // already is repeated.
-                self.give_turn(&mut lock, Engine::Flink).await?;
+                self.give_turn(&mut lock, Engine::Flink, false).await?;
             }
             tracing::info!(
                 job = started?,

@@ -23,7 +23,7 @@ mod unresolved;
 
 pub use client::{ClientSettings, Names, SettingsError};
 pub use dead_letters::KafkaDeadLetters;
-pub use job::{prepare_for_job, stored_by_job};
+pub use job::{begin_job_at, make_job_topics, stored_by_job};
 pub use log::{KafkaLog, KafkaLogSettings};
 pub use membership::SESSION_TIMEOUT_MS;
 pub use replay::{ReplayFrom, ReplayRange, group_members, replay_ranges};

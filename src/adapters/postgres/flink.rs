@@ -29,11 +29,16 @@ const NOTE_CHECKPOINT: &str = "UPDATE coffee_rt.engines SET checkpoint = $2
 const PROGRESS: &str = "SELECT coalesce(sum(seq), 0)::bigint FROM coffee_rt.shards WHERE source = 'flink'";
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(hashtext('coffee_rt.flink.job'))";
 
+/// The job's turn, before it has begun.
+const MOVING: &str = "moving";
+
 /// Whose turn it is to store a log's orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// Who stores.
     pub engine: Engine,
+    /// Whether the job is yet to begin where the actors were.
+    pub moving: bool,
     /// Where a job that is gone can be taken up again.
     pub checkpoint: Option<String>,
 }
@@ -101,12 +106,15 @@ impl PostgresStore {
 async fn turn(conn: &mut PgConnection, source: &str) -> Result<Turn, sqlx::Error> {
     let row: Option<(String, Option<String>)> = sqlx::query_as(READ_TURN).bind(source).fetch_optional(conn).await?;
     let (engine, checkpoint) = row.unwrap_or_else(|| (Engine::Actors.name().to_owned(), None));
-    let engine = if engine == Engine::Flink.name() {
-        Engine::Flink
-    } else {
-        Engine::Actors
-    };
-    Ok(Turn { engine, checkpoint })
+    Ok(Turn {
+        engine: if engine == Engine::Actors.name() {
+            Engine::Actors
+        } else {
+            Engine::Flink
+        },
+        moving: engine == MOVING,
+        checkpoint,
+    })
 }
 
 async fn note(conn: &mut PgConnection, source: &str, checkpoint: String) -> Result<(), sqlx::Error> {
@@ -133,10 +141,8 @@ impl JobLock {
     /// # Errors
     /// [`StoreError::Away`] leaves it open whether it is; doing it again is safe.
     pub async fn give_turn(&mut self, source: &str, to: &Turn) -> Result<(), StoreError> {
-        let given = sqlx::query(GIVE_TURN)
-            .bind(source)
-            .bind(to.engine.name())
-            .bind(&to.checkpoint);
+        let name = if to.moving { MOVING } else { to.engine.name() };
+        let given = sqlx::query(GIVE_TURN).bind(source).bind(name).bind(&to.checkpoint);
         let given = async { given.execute(&mut self.0).await.map_err(|error| classify(&error).error) };
         within(ANSWER_LIMIT, "say whose turn it is", given).await.map(drop)
     }

@@ -61,16 +61,6 @@ impl Kafka {
         Self { place, own }
     }
 
-    /// The same topic, for nodes that have nothing to do with those of this one's group.
-    pub fn for_another_group(&self) -> Self {
-        let group = format!("order-workers-{}", uuid::Uuid::new_v4().simple());
-        let place = Place {
-            group,
-            ..self.place.clone()
-        };
-        Self { place, own: None }
-    }
-
     /// The brokers, where they are the story's own.
     pub fn server(&self) -> &OwnService {
         self.own.as_ref().expect("a Kafka of the story's own")
