@@ -26,6 +26,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 const RESTORE_LIMIT: Duration = Duration::from_secs(60);
 /// The least time between two tries of that.
 const RESTORE_PAUSE: Duration = Duration::from_secs(5);
+/// How long a job is gone before that: an engine with high availability takes its jobs up by itself.
+const GONE_FOR: Duration = Duration::from_secs(3);
 
 /// What a follower can be told.
 pub enum FollowerMsg {
@@ -55,6 +57,8 @@ pub struct Follower {
     me: Address<FollowerMsg>,
     args: FollowerArgs,
     progress: Option<i64>,
+    /// Since when there is no job.
+    gone: Option<Instant>,
     restoring: bool,
     restored: Option<Instant>,
     /// Why the last try failed, to tell it once.
@@ -72,6 +76,7 @@ impl Worker for Follower {
             me,
             args,
             progress: None,
+            gone: None,
             restoring: false,
             restored: None,
             failure: None,
@@ -114,8 +119,14 @@ impl Follower {
         if !trouble {
             self.me.worked();
         }
+        // While its engine does not answer nothing is known of it, so it is not gone.
         if view.job.as_ref().is_some_and(|job| job.id.is_none()) {
-            self.begin_restoring();
+            let gone = *self.gone.get_or_insert_with(Instant::now);
+            if gone.elapsed() >= GONE_FOR {
+                self.begin_restoring();
+            }
+        } else {
+            self.gone = None;
         }
         self.args.metrics.show(&view);
         tell(&before, &view);

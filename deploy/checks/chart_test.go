@@ -35,18 +35,25 @@ type manifest struct {
 	object     runtime.Object
 }
 
-// values are those of a file of the chart, with others over them, written as YAML.
+// values are those of a file of the chart, with others over them, written as YAML. Those about Flink are for on top of v3's.
 func values(t *testing.T, file, more string) map[string]any {
 	t.Helper()
-	all, err := common.ReadValuesFile(filepath.Join(chartFolder, file))
+	all, err := common.ReadValues([]byte(more))
 	if err != nil {
 		t.Fatal(err)
 	}
-	over, err := common.ReadValues([]byte(more))
-	if err != nil {
-		t.Fatal(err)
+	files := []string{file}
+	if strings.HasPrefix(file, "values-flink") {
+		files = append(files, "values-v3.yaml")
 	}
-	return util.CoalesceTables(over, all)
+	for _, file := range files {
+		under, err := common.ReadValuesFile(filepath.Join(chartFolder, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = util.CoalesceTables(all, under)
+	}
+	return all
 }
 
 // render makes the chart's objects, as Helm does, and reads each as Kubernetes would, refusing fields that it does not know.
@@ -81,7 +88,7 @@ func render(t *testing.T, values map[string]any) ([]manifest, error) {
 func objects(t *testing.T, path, text string) []manifest {
 	t.Helper()
 	known := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, monitoring.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, monitoring.AddToScheme, addFlinkToScheme} {
 		if err := add(known); err != nil {
 			t.Fatal(err)
 		}
@@ -128,6 +135,9 @@ func TestEachFileOfValuesIsRendered(t *testing.T) {
 		"values-v1.yaml":       {"Deployment", "Job", "PodDisruptionBudget", "Service"},
 		"values-v2.yaml":       {"Deployment", "Job", "PodDisruptionBudget", "Service"},
 		"values-v3.yaml":       {"Deployment", "Job", "PodDisruptionBudget", "Service"},
+		"values-flink.yaml":    {"Deployment", "Job", "PodDisruptionBudget", "Service"},
+
+		"values-flink-operator.yaml": {"Deployment", "FlinkDeployment", "Job", "PodDisruptionBudget", "Service"},
 	} {
 		made, err := render(t, values(t, file, everything(file)))
 		if err != nil {
@@ -139,7 +149,7 @@ func TestEachFileOfValuesIsRendered(t *testing.T) {
 				t.Errorf("%s makes no %s, only %v", file, kind, kinds(made))
 			}
 		}
-		if strings.HasPrefix(file, "values-v") {
+		if needsServices(file) {
 			for _, kind := range []string{"HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "PrometheusRule", "ServiceMonitor"} {
 				if !slices.Contains(kinds(made), kind) {
 					t.Errorf("%s with everything makes no %s, only %v", file, kind, kinds(made))
@@ -149,9 +159,14 @@ func TestEachFileOfValuesIsRendered(t *testing.T) {
 	}
 }
 
+// needsServices is about files whose nodes are not alone with an embedded database.
+func needsServices(file string) bool {
+	return strings.HasPrefix(file, "values-v") || strings.HasPrefix(file, "values-flink")
+}
+
 // everything that can be turned on with a file.
 func everything(file string) string {
-	if !strings.HasPrefix(file, "values-v") {
+	if !needsServices(file) {
 		return "{}"
 	}
 	return `

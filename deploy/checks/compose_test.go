@@ -32,6 +32,7 @@ func TestEachProfileHasWhatItsNodeNeeds(t *testing.T) {
 		"v1":         {"node-v1", "postgres"},
 		"v2":         {"node-v2", "postgres", "redis"},
 		"v3":         {"kafka", "node-v3", "postgres"},
+		"flink":      {"flink-gateway", "flink-jobmanager", "flink-taskmanager", "kafka", "node-flink", "postgres"},
 		"monitoring": {"alloy", "grafana", "loki", "prometheus"},
 		"load":       {"load"},
 	} {
@@ -59,7 +60,7 @@ func hasHealthCheck(project *types.Project, name string) bool {
 }
 
 func TestWhatIsMountedIsThere(t *testing.T) {
-	project := load(t, "v1", "v2", "v3", "monitoring", "load")
+	project := load(t, "v1", "v2", "v3", "flink", "monitoring", "load")
 	for name, service := range project.Services {
 		for _, volume := range service.Volumes {
 			if volume.Type != types.VolumeTypeBind || volume.Source == "/var/run/docker.sock" {
@@ -79,7 +80,7 @@ func TestWhatIsMountedIsThere(t *testing.T) {
 
 func TestNodesAreToldOnlySettingsThatExist(t *testing.T) {
 	source := read(t, "src/config.rs") + read(t, "README.md")
-	project := load(t, "v1", "v2", "v3")
+	project := load(t, "v1", "v2", "v3", "flink")
 	simple := regexp.MustCompile(`^COFFEE_RT_([A-Z0-9]+)__([A-Z0-9_]+)$`)
 	for name, service := range project.Services {
 		for variable := range service.Environment {

@@ -119,7 +119,7 @@ impl Serialize for ServiceUrl {
 pub struct ClientTable(BTreeMap<String, String>);
 
 /// Parts of names whose values are not shown.
-const SECRET_NAMES: [&str; 6] = ["password", "secret", "key", "token", "oauthbearer", "pem"];
+const SECRET_NAMES: [&str; 7] = ["password", "secret", "key", "token", "oauthbearer", "pem", "jaas"];
 
 impl ClientTable {
     /// The settings, secrets and all.

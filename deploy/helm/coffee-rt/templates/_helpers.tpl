@@ -46,6 +46,38 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- printf "http://%s:%d" (include "coffee-rt.fullname" .) (int64 .Values.service.port) -}}
 {{- end -}}
 
+{{/* The session cluster of this release: the operator takes no longer a name than 45 letters. */}}
+{{- define "coffee-rt.flinkName" -}}
+{{- printf "%s-flink" (include "coffee-rt.fullname" . | trunc 39 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- define "coffee-rt.flinkUrl" -}}
+{{- if .Values.flink.deployment.enabled -}}
+{{- printf "http://%s-rest:8081" (include "coffee-rt.flinkName" .) -}}
+{{- else -}}
+{{- .Values.flink.url -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "coffee-rt.flinkGatewayUrl" -}}
+{{- if .Values.flink.deployment.enabled -}}
+{{- printf "http://%s-gateway:8083" (include "coffee-rt.flinkName" .) -}}
+{{- else -}}
+{{- .Values.flink.gatewayUrl -}}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" where this release makes a session cluster, otherwise nothing. */}}
+{{- define "coffee-rt.makesFlink" -}}
+{{- if and .Values.flink.enabled .Values.flink.deployment.enabled -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{- define "coffee-rt.flinkImage" -}}
+{{- include "coffee-rt.image" (dict "Values" (dict "image" .Values.flink.deployment.image) "Chart" .Chart) -}}
+{{- end -}}
+
 {{/* "true" where orders are in an SQLite file, otherwise nothing. */}}
 {{- define "coffee-rt.embedded" -}}
 {{- if not (or .Values.postgres.url .Values.postgres.existingSecret) -}}
@@ -114,6 +146,27 @@ COFFEE_RT_KAFKA__CLIENT__SSL__CA__LOCATION: /etc/coffee-rt/kafka/ca.crt
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with .Values.flink }}
+{{- if .enabled }}
+{{- with .engine }}
+COFFEE_RT_V3__ENGINE: {{ . }}
+{{- end }}
+COFFEE_RT_FLINK__URL: {{ include "coffee-rt.flinkUrl" $ | quote }}
+COFFEE_RT_FLINK__GATEWAY_URL: {{ include "coffee-rt.flinkGatewayUrl" $ | quote }}
+COFFEE_RT_FLINK__PARALLELISM: {{ int64 .parallelism | quote }}
+{{- with .kafkaBootstrapServers }}
+COFFEE_RT_FLINK__KAFKA_BOOTSTRAP_SERVERS: {{ . | quote }}
+{{- end }}
+{{- with $.Values.kafka }}
+{{- if or .tls.enabled .sasl.enabled }}
+COFFEE_RT_FLINK__KAFKA_PROPERTIES__SECURITY__PROTOCOL: {{ printf "%s%s" (ternary "SASL_" "" .sasl.enabled) (ternary "SSL" "PLAINTEXT" .tls.enabled) }}
+{{- end }}
+{{- if .sasl.enabled }}
+COFFEE_RT_FLINK__KAFKA_PROPERTIES__SASL__MECHANISM: {{ .sasl.mechanism }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* A variable out of a secret: one that exists, or the one named secret. Nothing where the value is not set at all. */}}
@@ -153,6 +206,18 @@ COFFEE_RT_KAFKA__CLIENT__SSL__CA__LOCATION: /etc/coffee-rt/kafka/ca.crt
       key: {{ .passwordKey }}
 {{- end }}
 {{- end }}
+{{- with .Values.flink }}
+{{- if .enabled }}
+{{- include "coffee-rt.secretVariable" (dict "name" "COFFEE_RT_FLINK__DATABASE_URL" "from" .postgres "secret" $secret) }}
+{{- if .jaasSecret }}
+- name: COFFEE_RT_FLINK__KAFKA_PROPERTIES__SASL__JAAS__CONFIG
+  valueFrom:
+    secretKeyRef:
+      name: {{ .jaasSecret }}
+      key: {{ .jaasSecretKey }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
@@ -175,13 +240,23 @@ variables such as COFFEE_RT_SERVICE_HOST, which the program refuses as unknown s
 automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
+  {{- include "coffee-rt.podSecurity" 10001 | nindent 2 }}
+{{ include "coffee-rt.placement" . | trim }}
+{{- end -}}
+
+{{/* No root: takes the account's number, which is its group's, too. */}}
+{{- define "coffee-rt.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ . }}
+runAsGroup: {{ . }}
+fsGroup: {{ . }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{/* Where pods may run, and how their images are pulled. */}}
+{{- define "coffee-rt.placement" -}}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -322,10 +397,52 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{/* Settings of the session cluster, all of them texts. Takes flink.deployment. */}}
+{{- define "coffee-rt.flinkConfiguration" -}}
+{{- $slots := mul (int64 .taskManager.replicas) (int64 .taskManager.slots) | toString | quote -}}
+taskmanager.numberOfTaskSlots: {{ int64 .taskManager.slots | quote }}
+# So many TaskManagers from the beginning, and no more.
+slotmanager.number-of-slots.min: {{ $slots }}
+slotmanager.number-of-slots.max: {{ $slots }}
+# A JobManager that is killed recovers its jobs itself.
+high-availability.type: kubernetes
+high-availability.storageDir: {{ .storage }}/recovery
+execution.checkpointing.dir: {{ .storage }}/checkpoints
+execution.checkpointing.savepoint-dir: {{ .storage }}/savepoints
+state.backend.type: rocksdb
+execution.checkpointing.incremental: "true"
+execution.checkpointing.interval: 1s
+execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION
+execution.checkpointing.num-retained: "2"
+restart-strategy.type: exponential-delay
+restart-strategy.exponential-delay.initial-backoff: 500ms
+restart-strategy.exponential-delay.max-backoff: 5s
+heartbeat.interval: "1000"
+heartbeat.timeout: "5000"
+web.submit.enable: "false"
+{{- end -}}
+
+{{/* What is the same for each container of Flink. Takes flink.deployment, with the container's own variables if it has any.
+Its image writes what it is set to into a file of its own, so it may write. */}}
+{{- define "coffee-rt.flinkContainer" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  capabilities:
+    drop: [ALL]
+{{- $variables := .variables | default list }}
+{{- with .plugins }}
+{{- $variables = append $variables (dict "name" "ENABLE_BUILT_IN_PLUGINS" "value" (join ";" .)) }}
+{{- end }}
+{{- with concat $variables .extraEnv }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/* Refuses combinations that make no sense, before anything is made. */}}
 {{- define "coffee-rt.validate" -}}
 {{- $v := .Values -}}
-{{- range $name, $section := dict "postgres" $v.postgres "redis" $v.redis -}}
+{{- range $name, $section := dict "postgres" $v.postgres "redis" $v.redis "flink.postgres" $v.flink.postgres -}}
 {{- if and $section.url $section.existingSecret -}}
 {{- fail (printf "%s.url and %s.existingSecret are both set: choose one" $name $name) -}}
 {{- end -}}
@@ -337,9 +454,13 @@ spec:
 {{- if and $v.postgres.url (not (regexMatch "^postgres(ql)?://" $v.postgres.url)) -}}
 {{- fail "postgres.url must look like postgres://user:password@host:5432/database" -}}
 {{- end -}}
+{{- if and $v.flink.postgres.url (not (regexMatch "^postgres(ql)?://" $v.flink.postgres.url)) -}}
+{{- fail "flink.postgres.url must look like postgres://user:password@host:5432/database" -}}
+{{- end -}}
 {{- if and $v.redis.url (not (regexMatch "^rediss?://" $v.redis.url)) -}}
 {{- fail "redis.url must look like redis://user:password@host:6379/0" -}}
 {{- end -}}
+{{- include "coffee-rt.validateFlink" . -}}
 {{- if include "coffee-rt.embedded" . -}}
 {{- $needs := "needs PostgreSQL: set postgres.url or postgres.existingSecret" -}}
 {{- if $v.autoscaling.enabled -}}
@@ -374,6 +495,9 @@ spec:
 {{- if and (eq .metric "lag") (not (without $v.versions "v1")) -}}
 {{- fail "autoscaling.metric is lag, which only v2 and v3 have: choose cpu for v1" -}}
 {{- end -}}
+{{- if and (eq .metric "lag") $v.flink.enabled (eq $v.flink.engine "flink") (not (has "v2" $v.versions)) -}}
+{{- fail "autoscaling.metric is lag, but nodes do not store v3's orders with flink.engine flink: choose cpu" -}}
+{{- end -}}
 {{- if and (eq .metric "cpu") (not (dig "requests" "cpu" "" $v.resources)) -}}
 {{- fail "autoscaling.metric is cpu, a share of what is requested: set resources.requests.cpu" -}}
 {{- end -}}
@@ -399,8 +523,47 @@ spec:
 {{- end -}}
 {{- end -}}
 {{- range $v.extraEnv -}}
-{{- if or (hasKey $own .name) (has .name (list "DATABASE_URL" "REDIS_URL" "COFFEE_RT_ADMIN_TOKEN" "COFFEE_RT_KAFKA__CLIENT__SASL__USERNAME" "COFFEE_RT_KAFKA__CLIENT__SASL__PASSWORD")) -}}
+{{- if or (hasKey $own .name) (has .name (list "DATABASE_URL" "REDIS_URL" "COFFEE_RT_ADMIN_TOKEN" "COFFEE_RT_KAFKA__CLIENT__SASL__USERNAME" "COFFEE_RT_KAFKA__CLIENT__SASL__PASSWORD" "COFFEE_RT_FLINK__DATABASE_URL" "COFFEE_RT_FLINK__KAFKA_PROPERTIES__SASL__JAAS__CONFIG")) -}}
 {{- fail (printf "extraEnv has %s, which the chart sets: use the value that it has for that" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "coffee-rt.validateFlink" -}}
+{{- $v := .Values -}}
+{{- with $v.flink -}}
+{{- if and .deployment.enabled (not .enabled) -}}
+{{- fail "flink.deployment.enabled needs flink.enabled" -}}
+{{- end -}}
+{{- if .enabled -}}
+{{- if not (has "v3" $v.versions) -}}
+{{- fail "flink.enabled needs v3 in versions: Flink stores the orders of no other" -}}
+{{- end -}}
+{{- if include "coffee-rt.embedded" $ -}}
+{{- fail "flink.enabled needs PostgreSQL: set postgres.url or postgres.existingSecret" -}}
+{{- end -}}
+{{- if not $v.kafka.bootstrapServers -}}
+{{- fail "flink.enabled needs Kafka: set kafka.bootstrapServers" -}}
+{{- end -}}
+{{- if and $v.kafka.sasl.enabled (not .jaasSecret) -}}
+{{- fail "flink.enabled with kafka.sasl.enabled needs flink.jaasSecret: the job logs in by itself" -}}
+{{- end -}}
+{{- if not .deployment.enabled -}}
+{{- if not (and .url .gatewayUrl) -}}
+{{- fail "flink.enabled needs flink.url and flink.gatewayUrl, or flink.deployment.enabled" -}}
+{{- end -}}
+{{- else -}}
+{{- if or .url .gatewayUrl -}}
+{{- fail "flink.deployment.enabled makes a cluster, but flink.url or flink.gatewayUrl names another one: choose one" -}}
+{{- end -}}
+{{- if not .deployment.storage -}}
+{{- fail "flink.deployment.enabled needs flink.deployment.storage, where checkpoints are kept" -}}
+{{- end -}}
+{{- $slots := mul (int64 .deployment.taskManager.replicas) (int64 .deployment.taskManager.slots) -}}
+{{- if gt (int64 .parallelism) $slots -}}
+{{- fail (printf "flink.parallelism is %d, more than the %d slots of flink.deployment.taskManager: raise replicas or slots" (int64 .parallelism) $slots) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
