@@ -8,10 +8,11 @@ readonly FLINK_VERSION=2.1.1
 
 service_program=java
 service_stop_signal=TERM
-oldest_java=17
 # On the home's own loopback address.
 jobmanager_rpc_port=17401
 files=$script_dir/flink
+# shellcheck source=deploy/local/java.sh
+. "$script_dir/java.sh"
 
 # Prints the instances that the name flink stands for, in the order that they need each other.
 members() { printf 'flink-%s\n' jobmanager taskmanager gateway; }
@@ -19,37 +20,14 @@ members() { printf 'flink-%s\n' jobmanager taskmanager gateway; }
 service_install() {
     # Another pom.xml or version, another folder.
     libs=$repo_dir/.local/flink-$(cat "$files/pom.xml" - <<<"$FLINK_VERSION" | sha256sum | cut -c 1-12)
-    if ! is_installed; then
-        mkdir -p "$repo_dir/.local"
-        (flock 8; is_installed || install_all) 8>"$repo_dir/.local/flink.lock"
-    fi
-    java=$(find_java) || die "no java of version $oldest_java or later in PATH"
+    install_java_service flink curl fetch_all
 }
 
-is_installed() { [ -d "$libs" ] && command -v java >/dev/null && command -v curl >/dev/null; }
-
-install_all() {
-    install_tools curl
-    command -v java >/dev/null || install_debian default-jre-headless
-    if [ ! -d "$libs" ]; then fetch_libs; fi
-}
-
-# Only a whole download gets the name that is looked for.
-fetch_libs() {
-    local folder
-    command -v mvn >/dev/null || install_debian maven
+fetch_all() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || install_debian python3-venv
-    folder=$(mktemp -d "$repo_dir/.local/flink.XXXXXX")
-    # shellcheck disable=SC2064
-    trap "rm -rf '$folder'" EXIT
-    trap 'exit 130' INT TERM
     say "flink: fetching Apache Flink, 320 MB, once"
-    mkdir "$folder/libs"
-    fetch_flink "$folder" || die "pip could not fetch Apache Flink"
-    mvn --quiet --batch-mode --strict-checksums --file "$files/pom.xml" dependency:copy-dependencies \
-        -DincludeScope=runtime -DexcludeTransitive=true -DoutputDirectory="$folder/libs" 2>&1 | without_colours >&2 ||
-        die "Maven could not fetch Flink's connectors"
-    mv -T "$folder/libs" "$libs"
+    fetch_flink "$1" || die "pip could not fetch Apache Flink"
+    fetch_jars "$1/libs" -DexcludeTransitive=true || die "Maven could not fetch Flink's connectors"
 }
 
 # The package is there as source only, whose build does no more than copy. So its archive is all that is needed of it, but
@@ -62,15 +40,6 @@ fetch_flink() {
             "apache-flink-libraries==$FLINK_VERSION" >&2 &&
         tar --extract --file "$1/apache_flink_libraries-$FLINK_VERSION.tar.gz" --directory "$1/libs" \
             --strip-components 3 --no-same-owner --wildcards '*/deps/lib/*.jar'
-}
-
-without_colours() { sed 's/\x1b\[[0-9;]*m//g'; }
-
-find_java() {
-    local java version
-    java=$(command -v java) || return 1
-    version=$("$java" -version 2>&1 | sed -nE 's/^.* version "([0-9]+).*/\1/p')
-    [ "${version:-0}" -ge "$oldest_java" ] && printf '%s\n' "$java"
 }
 
 service_prepare() {

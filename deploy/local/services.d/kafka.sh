@@ -6,11 +6,12 @@
 
 service_program=java
 service_stop_signal=TERM # moves leadership away, then writes what it needs to start without recovery
-oldest_java=17
 controller_port=17390 # and its broker's number
 files=$script_dir/kafka
 # How many brokers this home has; lives as long as their data.
 size=$home/kafka.size
+# shellcheck source=deploy/local/java.sh
+. "$script_dir/java.sh"
 # shellcheck source=deploy/local/kafka/secure.sh
 . "$files/secure.sh"
 
@@ -39,44 +40,12 @@ set_size() {
 service_install() {
     # Another pom.xml, another folder.
     libs=$repo_dir/.local/kafka-$(sha256sum "$files/pom.xml" | cut -c 1-12)
-    if ! is_installed; then
-        mkdir -p "$repo_dir/.local"
-        (flock 8; is_installed || install_all) 8>"$repo_dir/.local/kafka.lock"
-    fi
-    java=$(find_java) || die "no java of version $oldest_java or later in PATH"
+    install_java_service kafka kcat fetch_kafka
 }
 
-is_installed() { [ -d "$libs" ] && command -v java >/dev/null && command -v kcat >/dev/null; }
-
-install_all() {
-    install_tools kcat
-    command -v java >/dev/null || install_debian default-jre-headless
-    if [ ! -d "$libs" ]; then fetch_libs; fi
-}
-
-# Only a whole download gets the name that is looked for.
-fetch_libs() {
-    local folder
-    command -v mvn >/dev/null || install_debian maven
-    folder=$(mktemp -d "$repo_dir/.local/kafka.XXXXXX")
-    # shellcheck disable=SC2064
-    trap "rm -rf '$folder'" EXIT
-    trap 'exit 130' INT TERM
+fetch_kafka() {
     say "kafka: fetching Apache Kafka, 54 MB, once"
-    mvn --quiet --batch-mode --strict-checksums --file "$files/pom.xml" dependency:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$folder" 2>&1 | without_colours >&2 ||
-        die "Maven could not fetch Apache Kafka"
-    chmod 755 "$folder"
-    mv -T "$folder" "$libs"
-}
-
-without_colours() { sed 's/\x1b\[[0-9;]*m//g'; }
-
-find_java() {
-    local java version
-    java=$(command -v java) || return 1
-    version=$("$java" -version 2>&1 | sed -nE 's/^.* version "([0-9]+).*/\1/p')
-    [ "${version:-0}" -ge "$oldest_java" ] && printf '%s\n' "$java"
+    fetch_jars "$1/libs" || die "Maven could not fetch Apache Kafka"
 }
 
 service_prepare() {
