@@ -2,7 +2,7 @@
 
 use std::io::{Write, stdout};
 
-use clap::Subcommand;
+use clap::ValueEnum;
 use coffee_rt_actors::ports::{Engine, EngineError, JobStatus, StreamEngine};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -27,10 +27,10 @@ COFFEE_RT_FLINK__URL says where the JobManager is, COFFEE_RT_FLINK__GATEWAY_URL 
 )]
 pub struct Args {
     /// What to do
-    #[command(subcommand)]
+    #[arg(value_enum)]
     pub what: What,
     /// Print JSON
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub json: bool,
     /// Settings of the node
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub struct Args {
 }
 
 /// What can be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum What {
     /// Submit the job, where there is none, and make it its turn to store
     Submit,
