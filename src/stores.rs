@@ -112,7 +112,6 @@ pub fn flink_engine(config: &Config) -> anyhow::Result<Option<FlinkEngine>> {
         database: flink.database_url.as_ref().unwrap_or(url).reveal().parse()?,
         bootstrap_servers: servers.cloned().unwrap_or_default(),
         kafka_properties: flink.kafka_properties.reveal(),
-        topic: config.v3.topic.clone(),
         menu: config.menu.clone(),
         partitions: config.v3.partitions,
         parallelism: flink.parallelism,

@@ -115,8 +115,7 @@ impl Follower {
                 trouble: Some(error.to_string()),
             },
         };
-        let trouble = view.trouble.is_some();
-        if !trouble {
+        if view.trouble.is_none() {
             self.me.worked();
         }
         // While its engine does not answer nothing is known of it, so it is not gone.

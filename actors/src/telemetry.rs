@@ -184,8 +184,7 @@ impl Telemetry {
             "Times the store came or went",
             &["status"],
         )?;
-        let up = IntGauge::new("coffee_rt_store_up", "1 while the store answers, else 0")?;
-        registry.register(Box::new(up.clone()))?;
+        let up = gauge(registry, "coffee_rt_store_up", "1 while the store answers, else 0")?;
         let single = |name: &str, help: &str| {
             let counter = IntCounter::new(name, help)?;
             registry.register(Box::new(counter.clone())).map(|()| counter)
@@ -394,6 +393,11 @@ fn sizes() -> prometheus::Result<Vec<f64>> {
 /// Bounds of times: 0.25 ms to 8 s.
 fn seconds() -> prometheus::Result<Vec<f64>> {
     exponential_buckets(0.000_25, 2.0, 16)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone())).map(|()| gauge)
 }
 
 fn histograms_by_version(

@@ -78,8 +78,7 @@ async fn a_job_that_is_gone_is_taken_up_again_whoever_is_killed_meanwhile() {
     eventually("it is the job's turn", || node.runs()).await;
     for round in 1..=3 {
         node.engine.lose_job();
-        // By then it is being taken up again.
-        sleep(Duration::from_secs(6)).await;
+        eventually("somebody takes it up again", || node.engine.is_restoring()).await;
         assert!(node.view().trouble.is_some(), "{:?}", node.view());
         // The one who is at it goes on; the next generation finds that somebody is.
         node.grove.hit("v3/follower", Fault::Kill).await;

@@ -80,19 +80,19 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     });
     let told = tell(&engine, args.what).await;
     bar.finish_and_clear();
-    let told = told.map_err(|error| failed(&error))?;
-    match told {
-        Answer::Script(script) => write!(stdout(), "{script}")?,
-        Answer::Told(told) if args.json => {
-            writeln!(stdout(), "{}", serde_json::to_string_pretty(&told).unwrap_or_default())?;
-            return Ok(exit(args.what, &told));
+    let told = match told.map_err(|error| failed(&error))? {
+        Answer::Script(script) => {
+            write!(stdout(), "{script}")?;
+            return Ok(Exit::Well);
         }
-        Answer::Told(told) => {
-            write!(stdout(), "{}", describe(&told))?;
-            return Ok(exit(args.what, &told));
-        }
+        Answer::Told(told) => told,
+    };
+    if args.json {
+        writeln!(stdout(), "{}", serde_json::to_string_pretty(&told).unwrap_or_default())?;
+    } else {
+        write!(stdout(), "{}", describe(&told))?;
     }
-    Ok(Exit::Well)
+    Ok(exit(args.what, &told))
 }
 
 enum Answer {

@@ -2,6 +2,7 @@
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
 
+use super::gauge;
 use crate::domain::Instant;
 use crate::ports::AuditReport;
 
@@ -21,10 +22,7 @@ pub struct AuditMetrics {
 
 impl AuditMetrics {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone())).map(|()| gauge)
-        };
+        let gauge = |name, help| gauge(registry, name, help);
         let seconds = HistogramOpts::new("coffee_rt_audit_seconds", "Time that a recount takes");
         // 1 ms to 17 minutes.
         let seconds = Histogram::with_opts(seconds.buckets(exponential_buckets(0.001, 4.0, 11)?))?;

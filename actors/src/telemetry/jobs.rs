@@ -2,6 +2,7 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
+use super::gauge;
 use crate::ports::{Engine, EngineView};
 
 /// What a follower counts.
@@ -21,10 +22,7 @@ pub struct JobMetrics {
 
 impl JobMetrics {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone())).map(|()| gauge)
-        };
+        let gauge = |name, help| gauge(registry, name, help);
         let opts = Opts::new(
             "coffee_rt_job_restores_total",
             "Tries of this node to take a job up again that was gone, by how they ended",

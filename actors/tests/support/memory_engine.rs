@@ -61,6 +61,11 @@ impl MemoryEngine {
         self.held.lock().is_away = is_away;
     }
 
+    /// Whether somebody is taking a job up again.
+    pub fn is_restoring(&self) -> bool {
+        self.held.lock().restoring
+    }
+
     /// How often a job was taken up again.
     pub fn restores(&self) -> u32 {
         self.held.lock().restores

@@ -32,30 +32,29 @@ struct Operation {
 #[serde(rename_all = "camelCase")]
 struct Results {
     result_type: String,
-    #[serde(rename = "jobID")]
-    job_id: Option<String>,
 }
 
-/// Runs statements one after the other in a session of their own; tells the job that the last one made.
-pub(super) async fn run(gateway: &Rest, statements: &[String]) -> Result<Option<String>, EngineError> {
+/// Runs statements one after the other in a session of their own.
+pub(super) async fn run(gateway: &Rest, statements: &[String]) -> Result<(), EngineError> {
     let opened: Session = gateway
         .post("/v3/sessions", &json!({"sessionName": "coffee-rt"}))
         .await?;
     let session = format!("/v3/sessions/{}", opened.session_handle);
-    let mut job = Ok(None);
-    for statement in statements {
-        job = run_one(gateway, &session, statement).await;
-        if job.is_err() {
-            break;
-        }
-    }
+    let done = run_all(gateway, &session, statements).await;
     if let Err(error) = gateway.order(Method::DELETE, &session).await {
         tracing::debug!(%error, "the gateway ends the session by itself");
     }
-    job
+    done
 }
 
-async fn run_one(gateway: &Rest, session: &str, statement: &str) -> Result<Option<String>, EngineError> {
+async fn run_all(gateway: &Rest, session: &str, statements: &[String]) -> Result<(), EngineError> {
+    for statement in statements {
+        run_one(gateway, session, statement).await?;
+    }
+    Ok(())
+}
+
+async fn run_one(gateway: &Rest, session: &str, statement: &str) -> Result<(), EngineError> {
     let body: Value = json!({"statement": statement});
     let begun: Operation = gateway.post(&format!("{session}/statements"), &body).await?;
     let path = format!(
@@ -66,7 +65,7 @@ async fn run_one(gateway: &Rest, session: &str, statement: &str) -> Result<Optio
     loop {
         let results: Results = gateway.get(&path).await?;
         if results.result_type != "NOT_READY" {
-            return Ok(results.job_id);
+            return Ok(());
         }
         if began.elapsed() > STATEMENT_LIMIT {
             let what = statement.split_whitespace().take(3).collect::<Vec<_>>().join(" ");

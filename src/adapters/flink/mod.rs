@@ -22,7 +22,6 @@ use url::Url;
 use self::jobs::Job;
 use self::rest::Rest;
 use self::script::Script;
-use super::Absence;
 use super::kafka::{ClientSettings, begin_job_at, make_job_topics, stored_by_job};
 use super::postgres::{JobLock, PostgresStore, Turn};
 
@@ -32,12 +31,6 @@ const SOURCE: &str = crate::tree::V3_SOURCE;
 const RUNNING_LIMIT: Duration = Duration::from_secs(30);
 /// The pause between two looks whether it does.
 const RUNNING_PAUSE: Duration = Duration::from_millis(250);
-
-impl Absence for EngineError {
-    fn away(reason: String) -> Self {
-        Self::Away(reason)
-    }
-}
 
 /// What is set about the job.
 #[derive(Clone, Debug)]
@@ -52,8 +45,6 @@ pub struct FlinkSettings {
     pub bootstrap_servers: String,
     /// Settings of the job's clients of Kafka, in Java's names.
     pub kafka_properties: BTreeMap<String, String>,
-    /// The names around the topic of orders.
-    pub topic: String,
     /// What can be ordered.
     pub menu: Menu,
     /// Partitions of a topic that is made because it is missing.
@@ -82,10 +73,7 @@ pub struct FlinkEngine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It is now.
-    Done {
-        /// The job.
-        job: Option<String>,
-    },
+    Done,
     /// It was before.
     Already,
 }
@@ -96,13 +84,13 @@ impl FlinkEngine {
     pub fn new(store: Arc<PostgresStore>, kafka: ClientSettings, settings: FlinkSettings) -> Self {
         Self {
             store,
-            kafka,
             manager: settings.url.as_ref().map(|url| Rest::new("Flink's JobManager", url)),
             gateway: settings
                 .gateway_url
                 .as_ref()
                 .map(|url| Rest::new("Flink's SQL gateway", url)),
-            job_name: format!("coffee-rt-{}", settings.topic),
+            job_name: format!("coffee-rt-{}", kafka.names.topic),
+            kafka,
             settings,
             checkpoint: Mutex::default(),
         }
@@ -123,7 +111,7 @@ impl FlinkEngine {
         let begun = match (self.begin_turn(&mut lock).await, running.status.id) {
             (Ok(()), None) => self.start(&mut lock, None).await,
             // It was submitted by other means.
-            (Ok(()), Some(job)) => Ok(job),
+            (Ok(()), Some(_)) => Ok(()),
             (Err(error), _) => Err(error),
         };
         if begun.is_err() {
@@ -133,7 +121,7 @@ impl FlinkEngine {
             }
         }
         lock.release().await;
-        Ok(Change::Done { job: Some(begun?) })
+        begun.map(|()| Change::Done)
     }
 
     /// Makes it the actors' turn: the job is cancelled, and they begin where it was.
@@ -163,7 +151,7 @@ impl FlinkEngine {
         }
         self.give_turn(&mut lock, Engine::Actors, false).await?;
         lock.release().await;
-        Ok(Change::Done { job: None })
+        Ok(Change::Done)
     }
 
     /// The job's script, filled in, for those who submit it by other means. Has the database count what it stores.
@@ -209,7 +197,7 @@ impl FlinkEngine {
     }
 
     /// Submits the job and waits until it runs.
-    async fn start(&self, lock: &mut JobLock, checkpoint: Option<&str>) -> Result<String, EngineError> {
+    async fn start(&self, lock: &mut JobLock, checkpoint: Option<&str>) -> Result<(), EngineError> {
         let missing = || EngineError::Refused("flink.gateway_url is not set: no job can be submitted".to_owned());
         let gateway = self.gateway.as_ref().ok_or_else(missing)?;
         lock.attach().await?;
@@ -220,20 +208,19 @@ impl FlinkEngine {
         let began = Instant::now();
         loop {
             let Job { status, .. } = jobs::job(self.manager()?, &self.job_name).await?;
-            match (&status.id, status.is_running()) {
-                (Some(id), true) => return Ok(id.clone()),
-                (None, _) => {
-                    return Err(EngineError::Refused(
-                        "the job ended at once: see Flink's log".to_owned(),
-                    ));
+            match status.id {
+                Some(_) if status.is_running() => return Ok(()),
+                None => {
+                    let ended = "the job ended at once: see Flink's log";
+                    return Err(EngineError::Refused(ended.to_owned()));
                 }
-                _ if began.elapsed() > RUNNING_LIMIT => {
+                Some(_) if began.elapsed() > RUNNING_LIMIT => {
                     let state = status.state.unwrap_or_default();
                     return Err(EngineError::Away(format!(
                         "the job is still {state} after {RUNNING_LIMIT:?}"
                     )));
                 }
-                _ => sleep(RUNNING_PAUSE).await,
+                Some(_) => sleep(RUNNING_PAUSE).await,
             }
         }
     }
@@ -282,8 +269,8 @@ impl FlinkEngine {
                 // already is repeated.
                 self.give_turn(&mut lock, Engine::Flink, false).await?;
             }
+            started?;
             tracing::info!(
-                job = started?,
                 checkpoint = turn.checkpoint,
                 "the job that stores orders is taken up again"
             );
