@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use coffee_rt::scenario::fingerprint;
+use coffee_rt::scenario::processes::Watched;
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
 use crate::database::{Database, Engine, WrongCount};
-use crate::node::{Server, Usage};
+use crate::node::Server;
 use crate::progress::Progress;
 use crate::report::{Figure, Wanted, median, precise};
 use crate::topic::Mixed;
@@ -25,13 +27,13 @@ const LOOK: Duration = Duration::from_millis(50);
 const HOME_VARIABLE: &str = "COFFEE_RT_TEST_SERVICES_HOME";
 /// Those that do the work: the gateway only submits it.
 const FLINK: [&str; 2] = ["flink-jobmanager", "flink-taskmanager"];
-const KIB_PER_MB: f64 = 1e6 / 1024.0;
+const BYTES_PER_MB: f64 = 1e6;
 
 /// What one engine took for all of it.
 struct Run {
     seconds: f64,
     cpu_seconds: f64,
-    peak_kib: u64,
+    peak_bytes: u64,
     /// Of what it has stored and counted.
     tables: String,
 }
@@ -58,7 +60,7 @@ pub async fn measure(rounds: u32, records: u64, progress: &Progress) -> anyhow::
             return Err(WrongCount("actors and Flink made different tables of one topic".to_owned()).into());
         }
         rates.push(other.seconds / one.seconds);
-        memories.push(precise(one.peak_kib) / precise(other.peak_kib));
+        memories.push(precise(one.peak_bytes) / precise(other.peak_bytes));
         actors.push(one);
         flink.push(other);
         by_flink.delete().await?;
@@ -83,15 +85,15 @@ fn describe(who: &str, orders: u64, runs: &[Run]) -> String {
         "{who}: {:.0} orders/s, {:.1} processor seconds for a million, {:.0} MB (medians)",
         of(&|run| precise(orders) / run.seconds),
         of(&|run| run.cpu_seconds * 1e6 / precise(orders)),
-        of(&|run| precise(run.peak_kib) / KIB_PER_MB),
+        of(&|run| precise(run.peak_bytes) / BYTES_PER_MB),
     )
 }
 
 async fn by_the_actors(database: &Database, mixed: Mixed) -> anyhow::Result<Run> {
     let began = Instant::now();
     let node = Server::node(database).await?;
-    let processes = vec![i32::try_from(node.pid()?)?];
-    let run = until_stored(database, mixed, began, &processes).await?;
+    let process = i32::try_from(node.pid()?)?;
+    let run = until_stored(database, mixed, began, &[process]).await?;
     node.stop().await?;
     Ok(run)
 }
@@ -130,19 +132,19 @@ async fn by_a_job(database: &Database, mixed: Mixed) -> anyhow::Result<Run> {
 }
 
 async fn until_stored(database: &Database, mixed: Mixed, began: Instant, processes: &[i32]) -> anyhow::Result<Run> {
-    let before = Usage::of(processes)?;
-    let mut peak_kib = 0;
+    let mut watched = Watched::new("engine");
     loop {
         let stored = stored(database).await?;
-        let usage = Usage::of(processes)?;
-        peak_kib = peak_kib.max(usage.resident_kib);
+        watched.look(processes.iter().copied(), began.elapsed().as_secs_f64());
         if stored == mixed.orders {
-            let seconds = began.elapsed().as_secs_f64();
+            let (seconds, used) = (began.elapsed().as_secs_f64(), watched.outcome());
+            database.assert_sound().await?;
+            let url = database.url().context("a URL")?;
             return Ok(Run {
                 seconds,
-                cpu_seconds: usage.cpu_seconds - before.cpu_seconds,
-                peak_kib,
-                tables: tables(database).await?,
+                cpu_seconds: used.cpu_seconds,
+                peak_bytes: used.peak_memory_bytes,
+                tables: fingerprint(&url).await?.context("orders")?,
             });
         }
         if stored > mixed.orders {
@@ -161,23 +163,4 @@ async fn stored(database: &Database) -> anyhow::Result<u64> {
     let stored: i64 = sqlx::query_scalar(sum).fetch_one(&mut conn).await?;
     conn.close().await?;
     Ok(u64::try_from(stored)?)
-}
-
-/// A hash of all orders, but for their ids, and of all that is counted of them. The recount must find no difference either.
-async fn tables(database: &Database) -> anyhow::Result<String> {
-    database.assert_sound().await?;
-    let mut conn = PgConnection::connect(&database.url().context("a URL")?).await?;
-    let hash = "SELECT md5((
-            SELECT string_agg(concat_ws('|', message_id, ordered_us, price_cents, drink_id, store_id), ';' ORDER BY message_id)
-            FROM coffee_rt.order_rows
-        ) || (
-            SELECT string_agg(concat_ws('|', minute, store_id, drink_id, orders, cents), ';' ORDER BY minute, store_id, drink_id)
-            FROM (
-                SELECT minute, store_id, drink_id, sum(orders) AS orders, sum(cents) AS cents
-                FROM coffee_rt.rollups GROUP BY 1, 2, 3
-            ) AS counted
-        ))";
-    let hash = sqlx::query_scalar(hash).fetch_one(&mut conn).await?;
-    conn.close().await?;
-    Ok(hash)
 }

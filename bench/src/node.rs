@@ -13,8 +13,6 @@ use tokio::time::{sleep, timeout};
 
 use crate::database::Database;
 use crate::http::{Connection, get_request};
-use crate::report::precise;
-use procfs::process::Process;
 
 /// How long a process may take until it is ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -103,31 +101,6 @@ impl Server {
             .await
             .context("a process did not end")??;
         Ok(())
-    }
-}
-
-/// What processes have taken together.
-pub struct Usage {
-    /// Of processors, since they began.
-    pub cpu_seconds: f64,
-    /// Of memory, now.
-    pub resident_kib: u64,
-}
-
-impl Usage {
-    /// Of these processes.
-    pub fn of(processes: &[i32]) -> anyhow::Result<Self> {
-        let mut all = Self {
-            cpu_seconds: 0.0,
-            resident_kib: 0,
-        };
-        for id in processes {
-            let process = Process::new(*id)?;
-            let stat = process.stat()?;
-            all.cpu_seconds += precise(stat.utime + stat.stime) / precise(procfs::ticks_per_second());
-            all.resident_kib += process.status()?.vmrss.unwrap_or_default();
-        }
-        Ok(all)
     }
 }
 

@@ -100,7 +100,7 @@ impl Topic {
         let (mut last, mut orders) = (String::new(), 0);
         self.produce(records, |n, order| match n % 100 {
             13 => GARBAGE[usize::try_from(n / 100).unwrap_or_default() % GARBAGE.len()].to_owned(),
-            // Of the same store, so that it is in the same partition.
+            // Under the key of another store, and so in another partition, too.
             17 | 37 | 57 | 77 | 97 if !last.is_empty() => last.clone(),
             _ => {
                 last.clone_from(&order);

@@ -22,6 +22,7 @@ mod expression;
 mod fault;
 mod file;
 mod fill;
+mod fingerprint;
 mod host;
 mod judge;
 mod links;
@@ -29,7 +30,7 @@ mod loads;
 mod machine;
 mod outcome;
 mod patrol;
-mod processes;
+pub mod processes;
 mod readiness;
 pub mod report;
 mod run;
@@ -48,6 +49,7 @@ pub use breakpoint::{Breakpoint, Trial};
 pub use experiment::{Chart, Experiment};
 pub use file::{FileError, Load, MAX_FAULTS, MAX_LOADS, MAX_NODES, MAX_ROLLBACKS, MAX_STORED_ORDERS, Scenario};
 pub use fill::fill;
+pub use fingerprint::fingerprint;
 pub use outcome::{
     Check, FaultOutcome, LoadMoment, LoadOutcome, Machine, Outcome, ProcessMoment, ProcessOutcome, Verdict, ViewMoment,
     ViewerOutcome,

@@ -8,8 +8,8 @@ use super::outcome::{ProcessMoment, ProcessOutcome};
 pub(super) use kernel::family;
 use kernel::usage;
 
-/// Watches one process with all that it starts, also over its restarts.
-pub(super) struct Watched {
+/// Watches a process with all that it starts, also over its restarts; or several that do one thing together.
+pub struct Watched {
     name: String,
     /// Processor time that each member had used when it was last seen.
     before: HashMap<i32, Duration>,
@@ -20,7 +20,9 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(name: &str) -> Self {
+    /// Nothing was seen yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             before: HashMap::new(),
@@ -32,10 +34,10 @@ impl Watched {
     }
 
     /// Takes a look. What a process had used before the first look does not count; a new one's use counts from its start.
-    pub(super) fn look(&mut self, root: Option<i32>, at_seconds: f64) {
+    pub fn look(&mut self, roots: impl IntoIterator<Item = i32>, at_seconds: f64) {
         let now = Instant::now();
         let (mut used, mut memory_bytes, mut seen) = (Duration::ZERO, 0, HashMap::new());
-        for member in root.into_iter().flat_map(family) {
+        for member in roots.into_iter().flat_map(family) {
             let Some((time, memory)) = usage(member) else { continue };
             let new = if self.last.is_some() { Duration::ZERO } else { time };
             used += time.saturating_sub(self.before.get(&member).copied().unwrap_or(new));
@@ -55,7 +57,9 @@ impl Watched {
         self.peak_memory_bytes = self.peak_memory_bytes.max(memory_bytes);
     }
 
-    pub(super) fn outcome(self) -> ProcessOutcome {
+    /// What was seen.
+    #[must_use]
+    pub fn outcome(self) -> ProcessOutcome {
         ProcessOutcome {
             name: self.name,
             cpu_seconds: self.used.as_secs_f64(),

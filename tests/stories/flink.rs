@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::garbage::{Mixture, Records};
-use self::tables::{Since, Tables};
+use self::tables::Tables;
 use crate::support::{Books, Database, Flink, Node, OwnService, Recount, Requests, eventually, patient, within};
 use crate::support::{check_ledger, customers, seed};
 
@@ -115,9 +115,6 @@ async fn both_engines_make_the_same_of_a_topic() {
         "actors"
     );
 
-    let before = Since {
-        letters: actors.letters.len(),
-    };
     let (flink, postgres) = (Flink::up().await, OwnService::up("postgres").await);
     // The same group, which says that everything is stored: in the other database.
     let by_flink = Database::at(&postgres.url).through_topic(by_actors.into_topic());
@@ -157,7 +154,7 @@ async fn both_engines_make_the_same_of_a_topic() {
     Recount::read(&by_flink).await.assert_shown_by(&node).await;
     node.stop().await;
     assert_eq!(by_flink.assert_audit_clean(), records.orders() as u64);
-    let job = Tables::since(&by_flink, &before).await;
+    let job = Tables::with_letters_beyond(&by_flink, actors.letters.len()).await;
     assert_eq!(job.hash, actors.hash, "orders and what is counted of them");
     assert_eq!(job.letters, actors.letters, "what is in the dead letters, and why");
 }

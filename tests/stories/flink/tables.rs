@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use coffee_rt::scenario::fingerprint;
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
@@ -18,41 +19,23 @@ pub struct Tables {
     pub windows: usize,
 }
 
-/// Where a topic's records begin to be of interest.
-#[derive(Default)]
-pub struct Since {
-    pub letters: usize,
-}
-
 impl Tables {
     pub async fn read(database: &Database) -> Self {
-        Self::since(database, &Since::default()).await
+        Self::with_letters_beyond(database, 0).await
     }
 
-    /// Without the letters that were there before.
-    pub async fn since(database: &Database, since: &Since) -> Self {
-        let mut conn = PgConnection::connect(database.direct_url().unwrap()).await.unwrap();
+    /// Without the first letters, which were there before.
+    pub async fn with_letters_beyond(database: &Database, first: usize) -> Self {
+        let url = database.direct_url().unwrap();
+        let mut conn = PgConnection::connect(url).await.unwrap();
         let orders: i64 = sqlx::query_scalar("SELECT count(*) FROM coffee_rt.order_rows")
             .fetch_one(&mut conn)
             .await
             .unwrap();
-        let hash = sqlx::query_scalar(
-            "SELECT md5((
-                SELECT string_agg(concat_ws('|', o.message_id, o.ordered_us, o.price_cents, d.name, s.name), ';' ORDER BY o.message_id)
-                FROM coffee_rt.order_rows AS o JOIN coffee_rt.drinks AS d ON d.id = o.drink_id JOIN coffee_rt.stores AS s ON s.id = o.store_id
-            ) || (
-                SELECT string_agg(concat_ws('|', minute, store, drink, orders, cents), ';' ORDER BY minute, store, drink)
-                FROM (
-                    SELECT minute, s.name AS store, d.name AS drink, sum(orders) AS orders, sum(cents) AS cents
-                    FROM coffee_rt.rollups JOIN coffee_rt.drinks AS d ON d.id = drink_id JOIN coffee_rt.stores AS s ON s.id = store_id
-                    GROUP BY 1, 2, 3
-                ) AS counted
-            ))",
-        );
-        let hash: String = hash.fetch_one(&mut conn).await.unwrap();
+        let hash = fingerprint(url).await.unwrap().unwrap();
         let place = database.topic().place();
         let letters = place.records_of(&format!("{}.dead-letter", place.topic)).await;
-        let letters = letters.iter().skip(since.letters).map(|letter| {
+        let letters = letters.iter().skip(first).map(|letter| {
             let header = |name: &str| {
                 letter
                     .headers
