@@ -212,19 +212,15 @@ func TestBadValuesAreRefusedByName(t *testing.T) {
 func TestTheCollectorOfTracesCanBeReached(t *testing.T) {
 	for endpoint, port := range map[string]int32{"http://collector:4318": 4318, "http://collector/otlp/": 80} {
 		more := fmt.Sprintf("networkPolicy: {enabled: true}\ntraces: {endpoint: %q}", endpoint)
-		made, err := render(t, values(t, "values-v1.yaml", more))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, one := range made {
-			policy, is := one.object.(*networking.NetworkPolicy)
-			if is && !slices.ContainsFunc(policy.Spec.Egress, func(rule networking.NetworkPolicyEgressRule) bool {
-				return slices.ContainsFunc(rule.Ports, func(open networking.NetworkPolicyPort) bool { return open.Port.IntVal == port })
-			}) {
-				t.Errorf("%s: %v", endpoint, policy.Spec.Egress)
-			}
+		policy := the[*networking.NetworkPolicy](t, rendered(t, "values-v1.yaml", more), "").Spec
+		if !slices.ContainsFunc(policy.Egress, func(rule networking.NetworkPolicyEgressRule) bool { return opens(rule, port) }) {
+			t.Errorf("%s: %v", endpoint, policy.Egress)
 		}
 	}
+}
+
+func opens(rule networking.NetworkPolicyEgressRule, port int32) bool {
+	return slices.ContainsFunc(rule.Ports, func(open networking.NetworkPolicyPort) bool { return open.Port.IntVal == port })
 }
 
 // The deployment's answer to load asks for what a node exports: the story of a real scrape holds the name against it.

@@ -187,11 +187,8 @@ func TestFlinkCanBeReached(t *testing.T) {
 		made := rendered(t, file, "networkPolicy: {enabled: true}")
 		policy := the[*networking.NetworkPolicy](t, made, "coffee-rt").Spec
 		for _, port := range []int32{8081, 8083} {
-			opens := func(rule networking.NetworkPolicyEgressRule) bool {
-				return len(rule.To) == peers && slices.ContainsFunc(rule.Ports,
-					func(open networking.NetworkPolicyPort) bool { return open.Port.IntVal == port })
-			}
-			if !slices.ContainsFunc(policy.Egress, opens) {
+			opened := func(rule networking.NetworkPolicyEgressRule) bool { return len(rule.To) == peers && opens(rule, port) }
+			if !slices.ContainsFunc(policy.Egress, opened) {
 				t.Errorf("%s: %d is not open: %+v", file, port, policy.Egress)
 			}
 		}

@@ -115,6 +115,11 @@ COFFEE_RT_MENU__STORES: {{ toRawJson . | quote }}
 {{- end }}
 {{- end -}}
 
+{{/* How clients reach Kafka; takes kafka. */}}
+{{- define "coffee-rt.kafkaProtocol" -}}
+{{- printf "%s%s" (ternary "SASL_" "" .sasl.enabled) (ternary "SSL" "PLAINTEXT" .tls.enabled) -}}
+{{- end -}}
+
 {{/* The chart's own settings, as a map of variables. None of them is a secret. */}}
 {{- define "coffee-rt.settings" -}}
 COFFEE_RT_LISTEN: "0.0.0.0:8005"
@@ -137,7 +142,7 @@ COFFEE_RT_SQLITE_PATH: /var/lib/coffee-rt/data/coffee-rt.db
 {{- with .Values.kafka }}
 {{- if .bootstrapServers }}
 KAFKA_BOOTSTRAP_SERVERS: {{ .bootstrapServers | quote }}
-COFFEE_RT_KAFKA__CLIENT__SECURITY__PROTOCOL: {{ printf "%s%s" (ternary "SASL_" "" .sasl.enabled) (ternary "SSL" "PLAINTEXT" .tls.enabled) }}
+COFFEE_RT_KAFKA__CLIENT__SECURITY__PROTOCOL: {{ include "coffee-rt.kafkaProtocol" . }}
 {{- if .sasl.enabled }}
 COFFEE_RT_KAFKA__CLIENT__SASL__MECHANISM: {{ .sasl.mechanism }}
 {{- end }}
@@ -159,7 +164,7 @@ COFFEE_RT_FLINK__KAFKA_BOOTSTRAP_SERVERS: {{ . | quote }}
 {{- end }}
 {{- with $.Values.kafka }}
 {{- if or .tls.enabled .sasl.enabled }}
-COFFEE_RT_FLINK__KAFKA_PROPERTIES__SECURITY__PROTOCOL: {{ printf "%s%s" (ternary "SASL_" "" .sasl.enabled) (ternary "SSL" "PLAINTEXT" .tls.enabled) }}
+COFFEE_RT_FLINK__KAFKA_PROPERTIES__SECURITY__PROTOCOL: {{ include "coffee-rt.kafkaProtocol" . }}
 {{- end }}
 {{- if .sasl.enabled }}
 COFFEE_RT_FLINK__KAFKA_PROPERTIES__SASL__MECHANISM: {{ .sasl.mechanism }}
