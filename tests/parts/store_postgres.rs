@@ -1,7 +1,7 @@
 //! What only PostgreSQL can do to a store: be away, come back, be shared by several nodes, and carry deltas.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::store_support::bus::{delta, large_ones_arrive, receive};
 use crate::store_support::*;
@@ -43,6 +43,42 @@ async fn a_store_that_is_absent_is_away_until_it_comes() {
         3
     );
     assert_eq!(store.snapshot(Horizon::default()).await.unwrap().stored_total, 3);
+}
+
+/// How many rows of orders were read one after the other, and how many were looked up.
+async fn reads(database: &PostgresDatabase) -> (i64, i64) {
+    let mut conn = PgConnection::connect(&database.url).await.unwrap();
+    let read =
+        "SELECT coalesce(seq_tup_read, 0), coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'order_rows'";
+    sqlx::query_as(read).fetch_one(&mut conn).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_order_is_looked_up_and_not_looked_for() {
+    let fixture = postgres().await;
+    let Place::Postgres(database) = &fixture.place else {
+        unreachable!()
+    };
+    let writer = fixture.store.shard_writer("v1");
+    let claim = writer.claim().await.unwrap();
+    let repeated = batch(&orders(500));
+    // The way for repeated orders is planned while there are none.
+    for _ in 0..2 {
+        writer.commit(claim, repeated.clone()).await.unwrap();
+    }
+    writer.commit(claim, batch(&orders(1_000))).await.unwrap();
+    let (before, deadline) = (reads(database).await, Instant::now() + Duration::from_secs(20));
+    // What was read is told a while later.
+    loop {
+        writer.commit(claim, repeated.clone()).await.unwrap();
+        let (read, looked_up) = reads(database).await;
+        assert_eq!(read, before.0, "rows that were read one after the other");
+        if looked_up > before.1 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "nothing was looked up");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,8 +11,13 @@ use crate::adapters::commit::commit;
 use crate::adapters::repeats::Repeats;
 use crate::adapters::rows::{Payload, off_catalog, payloads};
 
-/// Settings of a writer's connection. One plan fits all batches, and planning anew costs more than it could save.
-pub(super) const SETTINGS: [(&str, &str); 2] = [("plan_cache_mode", "force_generic_plan"), ("jit", "off")];
+/// Settings of a writer's connection. One plan fits all batches, and planning anew costs more than it could save; so it must
+/// not be one that reads all of a table because there was little in it at first. A writer finds everything by a key.
+pub(super) const SETTINGS: [(&str, &str); 3] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("jit", "off"),
+];
 
 /// The shards that a writer may claim.
 #[derive(Clone, Copy)]
