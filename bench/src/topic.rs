@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use coffee_rt::scenario::{Mixture, Records};
+use coffee_rt_actors::domain::Menu;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -21,13 +23,16 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The stores of the default menu in turn: the keys of the records.
 const STORES: [&str; 4] = ["uptown", "downtown", "central", "southend"];
 
-/// Records that are no orders.
-const GARBAGE: [&str; 4] = [
-    "not json at all",
-    r#"{"drink":"iced tea","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00Z"}"#,
-    r#"{"drink":"latte","store":"uptown","price":10000.01,"timestamp":"2026-11-22T09:00:00Z"}"#,
-    r#"{"drink":"latte","price":4.5,"timestamp":"2026-02-31T09:00:00Z"}"#,
-];
+/// Of those that are mixed.
+const MIXTURE: Mixture = Mixture {
+    repeated: 0.05,
+    garbage: 0.01,
+};
+/// The same ones each time.
+const SEED: u64 = 1;
+
+/// A record with its key, and its partition where it does not go by the key.
+type Keyed = (Option<&'static str>, Option<i32>, Vec<u8>);
 
 /// What was written.
 #[derive(Clone, Copy)]
@@ -92,37 +97,38 @@ impl Topic {
 
     /// Produces that many orders.
     pub fn fill(&self, orders: u64) -> anyhow::Result<()> {
-        self.produce(orders, |_, order| order)
+        let records = (0..orders).map(|n| {
+            let store = STORES[usize::try_from(n).unwrap_or_default() % STORES.len()];
+            let id = format!(r#"{{"message_id":"{}","#, Uuid::now_v7());
+            let order = order_body().replacen('{', &id, 1).replace("uptown", store);
+            (Some(store), None, order.into_bytes())
+        });
+        self.produce(records)
     }
 
-    /// Produces that many records: in twenty there is one order that came just before, in a hundred one that is none.
+    /// Produces that many records: in twenty there is one order that came shortly before, in a hundred one that is none.
     pub fn fill_mixed(&self, records: u64) -> anyhow::Result<Mixed> {
-        let (mut last, mut orders) = (String::new(), 0);
-        self.produce(records, |n, order| match n % 100 {
-            13 => GARBAGE[usize::try_from(n / 100).unwrap_or_default() % GARBAGE.len()].to_owned(),
-            // Under the key of another store, and so in another partition, too.
-            17 | 37 | 57 | 77 | 97 if !last.is_empty() => last.clone(),
-            _ => {
-                last.clone_from(&order);
-                orders += 1;
-                order
-            }
-        })?;
-        Ok(Mixed { orders })
+        let mut mixed = Records::mixed(SEED, records, MIXTURE, &Menu::default());
+        self.produce(
+            mixed
+                .by_ref()
+                .map(|(partition, record)| (None, Some(partition), record)),
+        )?;
+        Ok(Mixed { orders: mixed.orders() })
     }
 
-    fn produce(&self, records: u64, mut record: impl FnMut(u64, String) -> String) -> anyhow::Result<()> {
+    fn produce(&self, records: impl Iterator<Item = Keyed>) -> anyhow::Result<()> {
         let mut settings = config(&self.servers);
         settings
             .set("partitioner", "murmur2_random")
             .set("compression.type", "lz4");
         let producer: BaseProducer = settings.create()?;
-        for n in 0..records {
-            let store = STORES[usize::try_from(n)? % STORES.len()];
-            let id = format!(r#"{{"message_id":"{}","#, Uuid::now_v7());
-            let record = record(n, order_body().replacen('{', &id, 1).replace("uptown", store));
+        let mut wanted = 0;
+        for (key, partition, record) in records {
+            wanted += 1;
             loop {
-                let sent = BaseRecord::to(&self.name).key(store).payload(&record);
+                let mut sent = BaseRecord::to(&self.name).payload(&record);
+                (sent.key, sent.partition) = (key, partition);
                 match producer.send(sent) {
                     Ok(()) => break,
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
@@ -135,8 +141,8 @@ impl Topic {
         }
         producer.flush(Duration::from_secs(60))?;
         let there: u64 = self.ends()?.values().sum();
-        if there < records {
-            bail!("{there} of {records} records are in the topic");
+        if there < wanted {
+            bail!("{there} of {wanted} records are in the topic");
         }
         Ok(())
     }

@@ -6,8 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::screen::print;
 use super::{Exit, Failure};
-use crate::config::Version;
-use crate::scenario::Scenario;
+use crate::scenario::{Choice, Scenario};
 
 pub mod compare;
 pub mod run;
@@ -50,7 +49,7 @@ pub enum Command {
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Check { file } => {
-            let scenario = read(&file, None)?;
+            let scenario = read(&file, Choice::default())?;
             let (loads, seconds) = (scenario.loads.len(), scenario.length().as_secs_f64());
             print(&[format!(
                 "{}: {loads} loads, {seconds} s: {}",
@@ -70,7 +69,7 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     }
 }
 
-fn read(file: &Path, version: Option<Version>) -> Result<Scenario, Failure> {
+fn read(file: &Path, choice: Choice) -> Result<Scenario, Failure> {
     let complain = |reason: String| Failure::new(Exit::Usage, format!("{}: {reason}", file.display()));
     let size = std::fs::metadata(file)
         .map_err(|error| complain(error.to_string()))?
@@ -81,7 +80,7 @@ fn read(file: &Path, version: Option<Version>) -> Result<Scenario, Failure> {
         )));
     }
     let text = std::fs::read_to_string(file).map_err(|error| complain(error.to_string()))?;
-    Scenario::parse(&text, version).map_err(|error| complain(error.to_string()))
+    Scenario::parse(&text, choice).map_err(|error| complain(error.to_string()))
 }
 
 /// A scenario's name is its file's.

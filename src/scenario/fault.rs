@@ -62,7 +62,7 @@ impl Target {
     pub(super) fn exclusive(&self) -> Option<String> {
         match self {
             Self::Node { node, .. } => Some(node_name(*node)),
-            Self::Service { service, .. } => Some(service.name().to_owned()),
+            Self::Service { service, .. } => Some(service.whole().name().to_owned()),
             // A service that runs out of disk may end, too.
             Self::Disk(owner) => Some(
                 owner

@@ -5,11 +5,13 @@ use std::fmt;
 use std::time::Duration;
 
 use coffee_rt_actors::domain::Menu;
+use coffee_rt_actors::ports::Engine;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
 
+use super::backlog::{Backlog, NAME as BACKLOG};
 use super::breakpoint::Goal;
 use super::experiment::{Chart, Experiment};
 use super::expression::Expression;
@@ -21,6 +23,7 @@ use super::world::node_name;
 use crate::config::{Version, Versions};
 use crate::load::{MAX_PROFILES, Options};
 
+mod backlog;
 mod error;
 mod fault;
 mod length;
@@ -32,6 +35,7 @@ mod viewer;
 pub use error::FileError;
 pub use setup::MAX_STORED_ORDERS;
 
+use backlog::RawBacklog;
 use error::{each, each_after};
 use fault::RawFault;
 use length::{all_orders, last_order};
@@ -55,15 +59,19 @@ pub struct Scenario {
     /// What it shows, for people.
     pub about: String,
     /// What it is to find out, and on which versions.
-    pub experiment: Option<(Experiment, Vec<Version>)>,
+    pub experiment: Option<Planned>,
     /// Versions that the nodes run.
     pub versions: Vec<Version>,
+    /// Who stores v3's orders.
+    pub engine: Engine,
     /// Services that are started for it; a node without PostgreSQL has an embedded database.
     pub services: Vec<Service>,
     /// How many nodes are started.
     pub nodes: usize,
     /// Orders that are there before.
     pub stored_orders: u64,
+    /// Records that are in the topic before.
+    pub(super) backlog: Option<Backlog>,
     /// How large the disks of embedded database and services are, where they are of their own.
     pub(super) disk_mb: Option<u32>,
     /// What is sold.
@@ -84,6 +92,51 @@ pub struct Scenario {
     pub(super) thresholds: Vec<Threshold>,
     /// Commands that are run at the end, whatever happened.
     pub(super) rollback: Vec<Vec<String>>,
+}
+
+/// An experiment, and on which versions and engines it is run.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What it is to find out.
+    pub experiment: Experiment,
+    /// Each of them,
+    pub versions: Vec<Version>,
+    /// and of v3 each of these.
+    pub engines: Vec<Engine>,
+}
+
+/// What is run in the place of what a file names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// With the services that it needs.
+    pub version: Option<Version>,
+    /// With the services that it needs.
+    pub engine: Option<Engine>,
+}
+
+impl Choice {
+    /// Such as `v3` or `v3-flink`; nothing where nothing is chosen.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let engine = self.engine.filter(|engine| *engine != Engine::Actors);
+        let parts = [self.version.map(Version::name), engine.map(Engine::name)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("-")
+    }
+}
+
+impl Planned {
+    /// Each of the versions, and v3 with each engine.
+    pub fn choices(&self) -> impl Iterator<Item = Choice> + '_ {
+        self.versions.iter().flat_map(|version| {
+            let only = [Engine::Actors];
+            let engines = if *version == Version::V3 { &*self.engines } else { &only };
+            let choice = |engine: &Engine| Choice {
+                version: Some(*version),
+                engine: Some(*engine).filter(|engine| *engine != Engine::Actors || self.engines.len() > 1),
+            };
+            engines.iter().map(choice).collect::<Vec<_>>()
+        })
+    }
 }
 
 /// Customers of one kind and time.
@@ -132,6 +185,8 @@ struct RawScenario {
     #[serde(default)]
     #[schemars(with = "Vec<RawProfile>")]
     profile: Vec<Spanned<RawProfile>>,
+    /// What is in v3's topic when the nodes start; the loads begin when it is stored.
+    backlog: Option<RawBacklog>,
     /// Who orders what, and when.
     #[schemars(with = "Vec<RawLoad>")]
     load: Vec<Spanned<RawLoad>>,
@@ -174,15 +229,20 @@ struct RawExperiment {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     versions: Option<Versions>,
+    /// Engines that store v3's orders there: setup.engine unless told.
+    #[schemars(with = "Option<Vec<String>>")]
+    engines: Option<Vec<Engine>>,
 }
 
 impl RawExperiment {
-    fn checked(self, versions: &[Version]) -> (Experiment, Vec<Version>) {
+    fn checked(self, versions: &[Version], engine: Engine) -> Planned {
         let Self { hypothesis, plot, .. } = self;
-        let on = self
-            .versions
-            .map_or_else(|| versions[..1].to_vec(), |versions| versions.0);
-        (Experiment { hypothesis, plot }, on)
+        let on = self.versions.map(|versions| versions.0);
+        Planned {
+            experiment: Experiment { hypothesis, plot },
+            versions: on.unwrap_or_else(|| versions[..1].to_vec()),
+            engines: self.engines.unwrap_or_else(|| vec![engine]),
+        }
     }
 }
 
@@ -249,19 +309,22 @@ fn all_faults(
 }
 
 impl Scenario {
-    /// Reads a scenario; of a version, in place of those that it names, with the services that this one needs.
+    /// Reads a scenario, with what is chosen in the place of what it names.
     ///
     /// # Errors
     /// Says what is wrong and where.
-    pub fn parse(text: &str, version: Option<Version>) -> Result<Self, FileError> {
+    pub fn parse(text: &str, choice: Choice) -> Result<Self, FileError> {
         let raw: RawScenario =
             toml::from_str(text).map_err(|error| FileError::new(text, error.span(), error.message()))?;
         let complain = |reason: String| FileError::new(text, None, &reason);
         let mut setup = raw.setup;
         setup.services.sort_unstable();
         setup.services.dedup();
-        if let Some(version) = version {
+        if let Some(version) = choice.version {
             setup.run_only(version);
+        }
+        if let Some(engine) = choice.engine {
+            setup.store_by(engine);
         }
         setup.check().map_err(complain)?;
         if !(1..=MAX_LOADS).contains(&raw.load.len()) {
@@ -282,10 +345,14 @@ impl Scenario {
         }
         let mut names = Names::default();
         let processes = (0..setup.nodes).map(node_name);
-        let processes = processes.chain(setup.services.iter().map(|service| service.name().to_owned()));
+        let instances = setup.services.iter().flat_map(|service| service.instances());
+        let processes = processes.chain(instances.map(|&instance| instance.to_owned()));
         names.0.extend(processes.map(|name| (name, Kind::Process)));
         let (versions, nodes) = (&setup.versions.0, setup.nodes);
         let menu = setup.menu();
+        let backlog = raw.backlog.map(|backlog| backlog.checked(&setup));
+        let backlog = backlog.transpose().map_err(complain)?;
+        names.0.extend(backlog.map(|_| (BACKLOG.to_owned(), Kind::Backlog)));
         if raw.profile.len() > MAX_PROFILES {
             return Err(complain(format!(
                 "a scenario has {MAX_PROFILES} profiles of its own at most"
@@ -307,7 +374,7 @@ impl Scenario {
         let kind = |name: &str| names.0.get(name).copied();
         Ok(Self {
             about: raw.about,
-            experiment: raw.experiment.map(|raw| raw.checked(versions)),
+            experiment: raw.experiment.map(|raw| raw.checked(versions, setup.engine)),
             loads,
             viewers,
             faults,
@@ -315,6 +382,8 @@ impl Scenario {
             thresholds: each(text, raw.thresholds, |text| Threshold::parse(&text, kind))?,
             rollback: raw.rollback,
             versions: setup.versions.0,
+            engine: setup.engine,
+            backlog,
             services: setup.services,
             nodes: setup.nodes,
             stored_orders: setup.stored_orders,

@@ -69,14 +69,14 @@ impl Host {
         Ok(Self { client, url, own: None })
     }
 
-    /// Starts a node, and waits until it is ready.
-    pub(super) async fn start(recipe: Recipe) -> Result<Self, String> {
+    /// Starts a node, which is not ready yet.
+    pub(super) fn start(recipe: Recipe) -> Result<Self, String> {
         let taken = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let address = taken.map_err(|error| format!("no free port: {error}"))?;
         let url = format!("http://{address}");
         let url: Url = url.parse().map_err(|error| format!("{url}: {error}"))?;
         let child = spawn(&recipe, &url)?;
-        let host = Self {
+        Ok(Self {
             client: NodeClient::new(&url, None).map_err(|error| error.to_string())?,
             url,
             own: Some(OwnNode {
@@ -84,9 +84,7 @@ impl Host {
                 process: AtomicI32::new(process(&child)?),
                 child: Mutex::new(child),
             }),
-        };
-        host.until_ready().await?;
-        Ok(host)
+        })
     }
 
     /// Whether the scenario started it.
@@ -166,7 +164,8 @@ impl Host {
         })
     }
 
-    async fn until_ready(&self) -> Result<(), String> {
+    /// Waits until orders can be placed and judged.
+    pub(super) async fn until_ready(&self) -> Result<(), String> {
         let deadline = Instant::now() + READY_LIMIT;
         loop {
             let error = match Readiness::of(&self.client).await {

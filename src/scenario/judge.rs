@@ -1,5 +1,8 @@
 //! What follows from what a run showed.
 
+use coffee_rt_actors::ports::Engine;
+
+use super::backlog::BacklogOutcome;
 use super::outcome::{Check, FaultOutcome, LoadOutcome, Machine, Outcome, ViewerOutcome, verdict};
 use super::run::{Run, Witnessed};
 use crate::config::Version;
@@ -18,11 +21,13 @@ impl Run {
             patrol,
             processes,
             steady,
+            backlog,
         } = witnessed;
         let trials = || loads.iter().flat_map(|load| &load.trials);
         let ledgers: Vec<_> = trials().map(|trial| &trial.ledger).collect();
         let mut promises = stored.promises(&ledgers);
         promises.extend(patrol.check());
+        promises.extend(backlog.as_ref().map(BacklogOutcome::check));
         let acknowledged: Vec<_> = trials().flat_map(|trial| &trial.moments).copied().collect();
         let ranks = stored.ranks();
         let viewers: Vec<_> = viewers
@@ -49,7 +54,7 @@ impl Run {
         let evidence = evidence(&loads, &due, &viewers, &stalled, &faults);
         let thresholds = self.scenario.thresholds.iter();
         let mut thresholds: Vec<_> = thresholds
-            .map(|threshold| threshold.judge(&loads, &viewers, &processes))
+            .map(|threshold| threshold.judge(&loads, &viewers, &processes, backlog.as_ref()))
             .collect();
         thresholds.extend(steady);
         thresholds.extend(loads.iter().filter_map(search));
@@ -60,8 +65,9 @@ impl Run {
                 .scenario
                 .experiment
                 .as_ref()
-                .map(|(experiment, _)| experiment.clone()),
+                .map(|planned| planned.experiment.clone()),
             versions: self.scenario.versions.iter().map(Version::to_string).collect(),
+            engine: (self.scenario.engine != Engine::Actors).then(|| self.scenario.engine.name().to_owned()),
             services: self
                 .scenario
                 .services
@@ -80,6 +86,7 @@ impl Run {
             thresholds,
             evidence,
             environment: ended,
+            backlog,
             faults,
             loads,
             viewers,

@@ -13,6 +13,7 @@
 //! A run proves something only where orders were acknowledged and every fault was injected: otherwise it is vacuous.
 
 mod accounts;
+mod backlog;
 pub mod books;
 mod breakpoint;
 mod database;
@@ -32,6 +33,7 @@ mod outcome;
 mod patrol;
 pub mod processes;
 mod readiness;
+mod records;
 pub mod report;
 mod run;
 pub mod scale;
@@ -45,15 +47,19 @@ mod turns;
 mod viewers;
 mod world;
 
+pub use backlog::BacklogOutcome;
 pub use breakpoint::{Breakpoint, Trial};
 pub use experiment::{Chart, Experiment};
-pub use file::{FileError, Load, MAX_FAULTS, MAX_LOADS, MAX_NODES, MAX_ROLLBACKS, MAX_STORED_ORDERS, Scenario};
+pub use file::{
+    Choice, FileError, Load, MAX_FAULTS, MAX_LOADS, MAX_NODES, MAX_ROLLBACKS, MAX_STORED_ORDERS, Planned, Scenario,
+};
 pub use fill::fill;
 pub use fingerprint::fingerprint;
 pub use outcome::{
     Check, FaultOutcome, LoadMoment, LoadOutcome, Machine, Outcome, ProcessMoment, ProcessOutcome, Verdict, ViewMoment,
     ViewerOutcome,
 };
+pub use records::{Mixture, Placed, Records};
 pub use run::Run;
 pub use services::Service;
 pub use span::parse_span;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::backlog::BacklogOutcome;
 use super::breakpoint::Breakpoint;
 use super::experiment::Experiment;
 use crate::load::{Quantiles, Report};
@@ -192,6 +193,9 @@ pub struct Outcome {
     pub experiment: Option<Experiment>,
     /// Versions that the nodes ran.
     pub versions: Vec<String>,
+    /// Who stored v3's orders, where that were others than actors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// Services that were started for it.
     pub services: Vec<String>,
     /// What follows.
@@ -218,6 +222,9 @@ pub struct Outcome {
     pub evidence: Vec<Check>,
     /// How what was started ended.
     pub environment: Vec<Check>,
+    /// How what was in the topic before was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<BacklogOutcome>,
     /// What was injected.
     pub faults: Vec<FaultOutcome>,
     /// Who ordered.
@@ -226,6 +233,15 @@ pub struct Outcome {
     pub viewers: Vec<ViewerOutcome>,
     /// What it took.
     pub processes: Vec<ProcessOutcome>,
+}
+
+impl Outcome {
+    /// What ran, such as `v1` or `v3-flink`.
+    #[must_use]
+    pub fn ran(&self) -> String {
+        let parts = self.versions.first().into_iter().chain(&self.engine);
+        parts.map(String::as_str).collect::<Vec<_>>().join("-")
+    }
 }
 
 /// The worst that applies.

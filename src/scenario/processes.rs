@@ -69,6 +69,34 @@ impl Watched {
     }
 }
 
+/// Everything that runs, watched together. Whoever looks tells all of it, in the same order each time.
+pub(super) struct Watch(Vec<Watched>);
+
+/// A name, and the roots of what goes by it; none where it does not run just now.
+pub(super) type Running = (String, Option<i32>);
+
+impl Watch {
+    pub(super) fn of(running: Vec<Running>) -> Self {
+        Self(running.into_iter().map(|(name, _)| Watched::new(&name)).collect())
+    }
+
+    /// Takes a look at each, beside what else is to be done: a look reads files of the kernel.
+    pub(super) async fn look(&mut self, running: Vec<Running>, started: Instant) {
+        let (at_seconds, mut looking) = (started.elapsed().as_secs_f64(), std::mem::take(&mut self.0));
+        let looked = tokio::task::spawn_blocking(move || {
+            for (watched, (_, process)) in looking.iter_mut().zip(running) {
+                watched.look(process, at_seconds);
+            }
+            looking
+        });
+        self.0 = looked.await.unwrap_or_default();
+    }
+
+    pub(super) fn outcomes(self) -> Vec<ProcessOutcome> {
+        self.0.into_iter().map(Watched::outcome).collect()
+    }
+}
+
 /// What one process has used: processor time, and bytes of memory, where a page that several map counts once among them.
 type Usage = (Duration, u64);
 

@@ -10,12 +10,13 @@ use parking_lot::Mutex;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
+use super::backlog::{BacklogOutcome, Stage};
 use super::fault::Fault;
 use super::file::Scenario;
 use super::loads::{Played, Player};
 use super::outcome::{Check, FaultOutcome, Outcome, ProcessOutcome};
 use super::patrol::Patrol;
-use super::processes::Watched;
+use super::processes::Watch;
 use super::steady;
 use super::stored::{self, Stored};
 use super::viewers::Seen;
@@ -38,6 +39,7 @@ pub struct Run {
     pub(super) scenario: Scenario,
     pub(super) environment: Environment,
     progress: Arc<Mutex<Vec<Option<Progress>>>>,
+    stage: Stage,
 }
 
 /// Everything that a run showed.
@@ -53,6 +55,7 @@ pub(super) struct Witnessed {
     pub(super) patrol: Patrol,
     pub(super) processes: Vec<ProcessOutcome>,
     pub(super) steady: Vec<Check>,
+    pub(super) backlog: Option<BacklogOutcome>,
 }
 
 impl Run {
@@ -65,6 +68,7 @@ impl Run {
             scenario,
             environment,
             progress,
+            stage: Stage::default(),
         }
     }
 
@@ -72,6 +76,12 @@ impl Run {
     pub fn progress(&self) -> impl Fn() -> Vec<Progress> + use<> {
         let progress = self.progress.clone();
         move || progress.lock().iter().flatten().copied().collect()
+    }
+
+    /// What is done before the loads begin, where that takes a while.
+    pub fn stage(&self) -> impl Fn() -> Option<String> + use<> {
+        let stage = self.stage.clone();
+        move || stage.told()
     }
 
     /// Runs to the end. Cancelling `stop` ends it early and without an outcome; what it started is ended either way, and its
@@ -96,7 +106,7 @@ impl Run {
     /// What was seen, and how everything ended.
     async fn run_in_a_world(&self, stop: &CancellationToken) -> Result<(Witnessed, Result<(), String>), String> {
         let world = tokio::select! {
-            world = World::start(&self.scenario, &self.environment) => world?,
+            world = World::start(&self.scenario, &self.environment, &self.stage) => world?,
             () = stop.cancelled() => return Err(INTERRUPTED.to_owned()),
         };
         let played = tokio::select! {
@@ -163,6 +173,7 @@ impl Run {
             patrol,
             processes,
             steady,
+            backlog: world.drained().cloned(),
         })
     }
 
@@ -247,27 +258,13 @@ async fn play_fault(fault: &Fault, world: &World, started: Instant, over: Option
 
 /// Looks at every process now and then, until nobody acts any more.
 async fn watch(world: &World, started: Instant, moment: Duration, end: &CancellationToken) -> Vec<ProcessOutcome> {
-    let mut watched: Vec<_> = world
-        .processes()
-        .into_iter()
-        .map(|(name, _)| Watched::new(&name))
-        .collect();
+    let mut watch = Watch::of(world.processes());
     let mut tick = tokio::time::interval(moment);
     loop {
         tokio::select! {
             _ = tick.tick() => {}
-            () = end.cancelled() => break,
+            () = end.cancelled() => return watch.outcomes(),
         }
-        let (at_seconds, processes) = (started.elapsed().as_secs_f64(), world.processes());
-        let mut looking = watched;
-        let looked = tokio::task::spawn_blocking(move || {
-            for (watched, (_, process)) in looking.iter_mut().zip(processes) {
-                watched.look(process, at_seconds);
-            }
-            looking
-        });
-        let Ok(looked) = looked.await else { return Vec::new() };
-        watched = looked;
+        watch.look(world.processes(), started).await;
     }
-    watched.into_iter().map(Watched::outcome).collect()
 }

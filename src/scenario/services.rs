@@ -17,7 +17,7 @@ const SCRIPT: &str = "deploy/local/services";
 
 /// What a node can be given to work with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Service {
     /// The store.
     Postgres,
@@ -25,6 +25,12 @@ pub enum Service {
     Redis,
     /// The log of v3.
     Kafka,
+    /// A cluster of Flink, which can store for v3.
+    Flink,
+    /// Of the cluster, what decides on its job.
+    FlinkJobmanager,
+    /// Of the cluster, what does the work.
+    FlinkTaskmanager,
     /// Stands in the way of a link that is to be disturbed.
     #[serde(skip)]
     Toxiproxy,
@@ -38,17 +44,43 @@ impl Service {
             Self::Postgres => "postgres",
             Self::Redis => "redis",
             Self::Kafka => "kafka",
+            Self::Flink => "flink",
+            Self::FlinkJobmanager => "flink-jobmanager",
+            Self::FlinkTaskmanager => "flink-taskmanager",
             Self::Toxiproxy => "toxiproxy",
         }
     }
 
-    /// Where a node, or the scenario, is told to find it.
-    pub(super) const fn variable(self) -> &'static str {
+    /// Where a node, or the scenario, is told to find it: the first says where it is itself.
+    pub(super) const fn variables(self) -> &'static [&'static str] {
         match self {
-            Self::Postgres => "DATABASE_URL",
-            Self::Redis => "REDIS_URL",
-            Self::Kafka => "KAFKA_BOOTSTRAP_SERVERS",
-            Self::Toxiproxy => "TOXIPROXY_URL",
+            Self::Postgres => &["DATABASE_URL"],
+            Self::Redis => &["REDIS_URL"],
+            Self::Kafka => &["KAFKA_BOOTSTRAP_SERVERS"],
+            Self::Flink => &["COFFEE_RT_FLINK__URL", "COFFEE_RT_FLINK__GATEWAY_URL"],
+            Self::FlinkJobmanager | Self::FlinkTaskmanager => &[],
+            Self::Toxiproxy => &["TOXIPROXY_URL"],
+        }
+    }
+
+    /// The service that is started for it: itself, unless it is a part of one.
+    pub(super) const fn whole(self) -> Self {
+        match self {
+            Self::FlinkJobmanager | Self::FlinkTaskmanager => Self::Flink,
+            whole => whole,
+        }
+    }
+
+    /// What runs for it.
+    pub(super) const fn instances(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres => &["postgres"],
+            Self::Redis => &["redis"],
+            Self::Kafka => &["kafka"],
+            Self::Flink => &["flink-jobmanager", "flink-taskmanager", "flink-gateway"],
+            Self::FlinkJobmanager => &["flink-jobmanager"],
+            Self::FlinkTaskmanager => &["flink-taskmanager"],
+            Self::Toxiproxy => &["toxiproxy"],
         }
     }
 }
@@ -100,7 +132,8 @@ impl Services {
 
     /// Where a service is.
     pub(super) fn address(&self, service: Service) -> Result<&str, String> {
-        let found = self.variables.get(service.variable()).map(String::as_str);
+        let name = service.variables().first();
+        let found = name.and_then(|name| self.variables.get(*name)).map(String::as_str);
         found.ok_or_else(|| format!("{} did not say where it is", service.name()))
     }
 
@@ -128,9 +161,9 @@ impl Services {
         self.run("start", &name).await.map(drop)
     }
 
-    /// Its main process, where it runs.
-    pub(super) fn process(&self, service: Service) -> Option<i32> {
-        let file = self.home.join(service.name()).join("pid");
+    /// The main process of an instance, where it runs.
+    pub(super) fn process(&self, instance: &str) -> Option<i32> {
+        let file = self.home.join(instance).join("pid");
         std::fs::read_to_string(file).ok()?.trim().parse().ok()
     }
 
@@ -145,20 +178,28 @@ impl Services {
 
     /// Those that stand still could not end.
     pub(super) fn wake(&self) {
-        for service in [Service::Postgres, Service::Redis, Service::Kafka, Service::Toxiproxy] {
+        use Service::{Flink, Kafka, Postgres, Redis, Toxiproxy};
+        for service in [Postgres, Redis, Kafka, Flink, Toxiproxy] {
             // One that does not run needs no waking.
             let _ = self.signal(service, Signal::SIGCONT);
         }
     }
 
     fn signal(&self, service: Service, signal: Signal) -> Result<(), String> {
-        let process = self.process(service);
-        let process = process.ok_or_else(|| format!("{} does not run", service.name()))?;
+        let instances = service.instances().iter();
+        // Each of them, whatever became of the one before.
+        let told: Vec<_> = instances.map(|instance| self.signal_one(instance, signal)).collect();
+        told.into_iter().collect()
+    }
+
+    fn signal_one(&self, instance: &str, signal: Signal) -> Result<(), String> {
+        let process = self.process(instance);
+        let process = process.ok_or_else(|| format!("{instance} does not run"))?;
         for member in family(process) {
             // A child that ends meanwhile is none to signal.
             let told = kill(Pid::from_raw(member), signal);
             if member == process {
-                told.map_err(|error| format!("{}: {error}", service.name()))?;
+                told.map_err(|error| format!("{instance}: {error}"))?;
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::backlog::BacklogOutcome;
 use super::expression::Expression;
 use super::outcome::{Check, LoadOutcome, ProcessOutcome, ViewerOutcome};
 
@@ -53,6 +54,12 @@ const OF_PROCESSES: Measures<ProcessOutcome> = &[
     }),
 ];
 
+const OF_BACKLOGS: Measures<BacklogOutcome> = &[
+    ("orders_per_second", |backlog| backlog.orders_per_second),
+    ("first_after_seconds", |backlog| backlog.first_after_seconds),
+    ("last_after_seconds", |backlog| backlog.last_after_seconds),
+];
+
 /// Nothing takes no time and no memory: a zero means that there was nothing to measure.
 fn measured(value: f64) -> f64 {
     if value > 0.0 { value } else { f64::NAN }
@@ -64,6 +71,7 @@ pub(super) enum Kind {
     Load,
     Viewer,
     Process,
+    Backlog,
 }
 
 #[derive(Clone, Copy)]
@@ -71,6 +79,7 @@ enum Measure {
     Load(fn(&LoadOutcome) -> f64),
     Viewer(fn(&ViewerOutcome) -> f64),
     Process(fn(&ProcessOutcome) -> f64),
+    Backlog(fn(&BacklogOutcome) -> f64),
 }
 
 /// One threshold: `NAME.MEASURE COMPARISON NUMBER`.
@@ -98,6 +107,7 @@ impl Threshold {
             Kind::Load => find(OF_LOADS, measure).map(Measure::Load),
             Kind::Viewer => find(OF_VIEWERS, measure).map(Measure::Viewer),
             Kind::Process => find(OF_PROCESSES, measure).map(Measure::Process),
+            Kind::Backlog => find(OF_BACKLOGS, measure).map(Measure::Backlog),
         };
         Ok(Self {
             name: name.to_owned(),
@@ -112,11 +122,13 @@ impl Threshold {
         loads: &[LoadOutcome],
         viewers: &[ViewerOutcome],
         processes: &[ProcessOutcome],
+        backlog: Option<&BacklogOutcome>,
     ) -> Check {
         let value = match self.measure {
             Measure::Load(measure) => loads.iter().find(|load| load.name == self.name).map(measure),
             Measure::Viewer(measure) => viewers.iter().find(|viewer| viewer.name == self.name).map(measure),
             Measure::Process(measure) => processes.iter().find(|process| process.name == self.name).map(measure),
+            Measure::Backlog(measure) => backlog.map(measure),
         };
         let value = value.filter(|value| !value.is_nan());
         Check {
@@ -160,6 +172,7 @@ mod tests {
             "customers" => Some(Kind::Load),
             "watchers" => Some(Kind::Viewer),
             "node" => Some(Kind::Process),
+            "backlog" => Some(Kind::Backlog),
             _ => None,
         })
     }
@@ -187,9 +200,10 @@ mod tests {
             ("watchers.p99_ms < 50", false, "not measured"),
             ("watchers.failures < 3", false, "3.000"),
             ("customers.sent > 0", false, "not measured"),
+            ("backlog.orders_per_second > 0", false, "not measured"),
         ] {
             let (viewers, processes) = (std::slice::from_ref(&watchers), std::slice::from_ref(&process));
-            let check = threshold(text).unwrap().judge(&[], viewers, processes);
+            let check = threshold(text).unwrap().judge(&[], viewers, processes, None);
             assert_eq!((check.holds, &*check.found[0]), (holds, found), "{text}");
         }
     }

@@ -69,6 +69,8 @@ pub(super) struct Seen {
     arrivals: Vec<(Instant, u64)>,
     /// When answers came, and how long they took.
     answers: Vec<(Instant, Duration)>,
+    /// When they left.
+    left: Instant,
 }
 
 #[derive(Default)]
@@ -117,6 +119,7 @@ impl Viewer {
             failures: shared.failures.load(Ordering::Relaxed),
             arrivals: std::mem::take(&mut shared.arrivals.lock()),
             answers: std::mem::take(&mut shared.answers.lock()),
+            left: Instant::now(),
         }
     }
 }
@@ -208,8 +211,9 @@ impl Seen {
     ) -> ViewerOutcome {
         let (mut waits, mut never_shown) = (self.answers, 0);
         for (message_id, acknowledged) in acknowledged {
-            // Who was not there yet could not see it.
-            let there = self.arrivals.first().is_some_and(|(first, _)| first <= acknowledged);
+            // Who was not there yet, or not any more, could not see it.
+            let came = self.arrivals.first().is_some_and(|(first, _)| first <= acknowledged);
+            let there = came && *acknowledged <= self.left;
             let Some(rank) = ranks.get(message_id).filter(|_| there) else {
                 continue;
             };
@@ -255,7 +259,7 @@ mod tests {
     fn an_order_is_shown_by_the_first_frame_that_includes_it() {
         let started = Instant::now();
         let at = |millis: u64| started + Duration::from_millis(millis);
-        let orders: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
+        let orders: Vec<Uuid> = (0..5).map(|_| Uuid::now_v7()).collect();
         let ranks = orders.iter().zip(11..).map(|(order, rank)| (*order, rank)).collect();
         let seen = Seen {
             name: "watchers".to_owned(),
@@ -264,15 +268,17 @@ mod tests {
             failures: 0,
             arrivals: vec![(at(50), 10), (at(140), 12), (at(1_230), 13)],
             answers: Vec::new(),
+            left: at(2_000),
         };
         let acknowledged = [
             (orders[0], at(100)),
             (orders[1], at(120)),
             (orders[2], at(1_130)),
             (orders[3], at(1_140)),
+            (orders[4], at(2_010)),
         ];
         let outcome = seen.outcome(&acknowledged, &ranks, started, Duration::from_secs(1));
-        // 40, 20 and 100 ms; the last order is in no frame.
+        // 40, 20 and 100 ms; the next order is in no frame, and nobody was there any more for the last one.
         assert!((outcome.latency.p50_ms - 40.0).abs() < 0.1, "{outcome:?}");
         assert!((outcome.latency.max_ms - 100.0).abs() < 0.1, "{outcome:?}");
         let moments: Vec<_> = outcome.moments.iter().map(|moment| moment.at_seconds).collect();

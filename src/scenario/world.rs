@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use coffee_rt_actors::domain::{Item, Menu};
+use coffee_rt_actors::ports::Engine;
 use futures_util::future::{join_all, try_join_all};
 use url::Url;
 
+use super::backlog::{BacklogOutcome, Stage};
 use super::database::Database;
 use super::disk::Disk;
 use super::fault::Target;
@@ -15,6 +17,7 @@ use super::file::Scenario;
 use super::fill::fill;
 use super::host::{Host, Recipe};
 use super::links::Links;
+use super::processes::Running;
 use super::services::{Service, Services};
 use super::turns::{Turn, Turns};
 use crate::config::{Config, Flags, Version};
@@ -54,29 +57,16 @@ pub(super) struct World {
     disk: Option<Disk>,
     wanted: Vec<Service>,
     turns: Turns,
+    drained: Option<BacklogOutcome>,
     /// Settings with which the nodes' store can be read.
     pub(super) settings: Config,
 }
 
 impl World {
-    /// Starts what the scenario wants, and waits until it is ready.
-    pub(super) async fn start(scenario: &Scenario, environment: &Environment) -> Result<Self, String> {
+    /// Starts what the scenario wants, and waits until it is ready and has stored its backlog.
+    pub(super) async fn start(scenario: &Scenario, environment: &Environment, stage: &Stage) -> Result<Self, String> {
         if let Some(url) = &environment.url {
-            if scenario.nodes > 1 || scenario.stored_orders > 0 || scenario.menu != Menu::default() {
-                let own = "several nodes, stored orders or a menu of its own";
-                return Err(format!(
-                    "a scenario with {own} starts its nodes itself: leave --url away"
-                ));
-            }
-            return Ok(Self {
-                hosts: vec![Host::there(url.clone(), environment.token.as_deref())?],
-                links: Links::none(),
-                services: None,
-                disk: None,
-                wanted: Vec::new(),
-                turns: Turns::default(),
-                settings: Config::load(&Flags::default()).map_err(|error| error.to_string())?,
-            });
+            return Self::there(scenario, url, environment.token.as_deref());
         }
         let linked: BTreeSet<_> = scenario
             .faults
@@ -105,6 +95,9 @@ impl World {
             if wanted.contains(&Service::Postgres) {
                 settings.database_url = Some(up.address(Service::Postgres)?.into());
             }
+            if wanted.contains(&Service::Kafka) {
+                settings.kafka_bootstrap_servers = Some(up.address(Service::Kafka)?.to_owned());
+            }
             services = Some(up);
         }
         let disk = match scenario.disk_mb.filter(|_| settings.database_url.is_none()) {
@@ -122,22 +115,61 @@ impl World {
                 settings,
             }
         };
-        if scenario.stored_orders > 0 {
+        if scenario.stored_orders > 0 || scenario.backlog.is_some() {
             recipe(0).run(&["migrate"]).await?;
+        }
+        if scenario.stored_orders > 0 {
             let url = settings.database_url.as_ref().map(|url| url.reveal());
             let filled = fill(url, &settings.sqlite_path, scenario.stored_orders).await;
             filled.map_err(|error| format!("orders could not be stored: {error}"))?;
         }
-        let hosts = try_join_all((0..scenario.nodes).map(|number| Host::start(recipe(number)))).await?;
-        Ok(Self {
-            hosts,
+        let orders = match &scenario.backlog {
+            Some(backlog) => backlog.write(&settings, environment.seed, stage).await?,
+            None => 0,
+        };
+        let hosts = (0..scenario.nodes).map(|number| Host::start(recipe(number)));
+        let mut world = Self {
+            hosts: hosts.collect::<Result<_, _>>()?,
             links,
             services,
             disk,
             wanted,
             turns: Turns::default(),
+            drained: None,
             settings,
+        };
+        let ready = try_join_all(world.hosts.iter().map(Host::until_ready));
+        world.drained = match &scenario.backlog {
+            Some(backlog) => Some(tokio::try_join!(ready, backlog.drained(&world, orders, stage))?.1),
+            None => ready.await.map(|_| None)?,
+        };
+        Ok(world)
+    }
+
+    /// A node that is there.
+    fn there(scenario: &Scenario, url: &Url, token: Option<&str>) -> Result<Self, String> {
+        let has_own = scenario.nodes > 1 || scenario.stored_orders > 0 || scenario.menu != Menu::default();
+        if has_own || scenario.backlog.is_some() || scenario.engine != Engine::Actors {
+            let own = "several nodes, stored orders, a backlog, another engine or a menu of its own";
+            return Err(format!(
+                "a scenario with {own} starts its nodes itself: leave --url away"
+            ));
+        }
+        Ok(Self {
+            hosts: vec![Host::there(url.clone(), token)?],
+            links: Links::none(),
+            services: None,
+            disk: None,
+            wanted: Vec::new(),
+            turns: Turns::default(),
+            drained: None,
+            settings: Config::load(&Flags::default()).map_err(|error| error.to_string())?,
         })
+    }
+
+    /// How the backlog was stored, where there was one.
+    pub(super) fn drained(&self) -> Option<&BacklogOutcome> {
+        self.drained.as_ref()
     }
 
     /// A node by its number from zero.
@@ -189,12 +221,13 @@ impl World {
     }
 
     /// What runs for it: names, and processes where they run now.
-    pub(super) fn processes(&self) -> Vec<(String, Option<i32>)> {
+    pub(super) fn processes(&self) -> Vec<Running> {
         let hosts = self.hosts.iter().enumerate().filter(|(_, host)| host.is_own());
         let hosts = hosts.map(|(number, host)| (node_name(number), host.process()));
         let services = self.services.iter().flat_map(|services| {
             let own = self.wanted.iter().filter(|service| **service != Service::Toxiproxy);
-            own.map(|service| (service.name().to_owned(), services.process(*service)))
+            let instances = own.flat_map(|service| service.instances());
+            instances.map(|instance| ((*instance).to_owned(), services.process(instance)))
         });
         hosts.chain(services).collect()
     }
@@ -244,8 +277,15 @@ fn given(scenario: &Scenario, services: Option<&Services>, links: &Links) -> Res
     if let Some(services) = services {
         for service in &scenario.services {
             let address = links.address(*service).map_or_else(|| services.address(*service), Ok)?;
-            given.insert(service.variable().to_owned(), address.to_owned());
+            for (number, name) in service.variables().iter().enumerate() {
+                let told = services.variables.get(*name).map(String::as_str);
+                let value = if number == 0 { Some(address) } else { told };
+                given.extend(value.map(|value| ((*name).to_owned(), value.to_owned())));
+            }
         }
+    }
+    if scenario.engine != Engine::Actors {
+        given.insert("COFFEE_RT_V3__ENGINE".to_owned(), scenario.engine.name().to_owned());
     }
     if scenario.menu != Menu::default() {
         let list = |items: &[Item]| format!("[{}]", items.join(", "));

@@ -4,19 +4,19 @@
 use std::time::Duration;
 
 use coffee_rt::load::Driver;
+use coffee_rt::scenario::{Mixture, Records};
+use coffee_rt_actors::domain::Menu;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use self::garbage::{Mixture, Records};
 use self::tables::Tables;
 use crate::support::{Books, Database, Flink, Node, OwnService, Recount, Requests, eventually, patient, within};
 use crate::support::{check_ledger, customers, seed};
 
-mod garbage;
 mod tables;
 
 /// Records of the comparison, unless COFFEE_RT_TEST_FLINK_RECORDS says another number.
-const RECORDS: usize = 100_000;
+const RECORDS: u64 = 100_000;
 /// Load while engines change.
 const ORDERS_PER_SECOND: f64 = 100.0;
 /// How long a debug build and three JVMs may take for that, beside other stories.
@@ -91,18 +91,16 @@ async fn engines_change_while_orders_come() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_make_the_same_of_a_topic() {
     let records = std::env::var("COFFEE_RT_TEST_FLINK_RECORDS").map_or(RECORDS, |records| records.parse().unwrap());
-    let records = Records::mixed(
-        seed(),
-        records,
-        &Mixture {
-            repeated: 0.05,
-            garbage: 0.01,
-        },
-    );
+    let mixture = Mixture {
+        repeated: 0.05,
+        garbage: 0.01,
+    };
+    let mut records = Records::mixed(seed(), records, mixture, &Menu::default());
+    let to_write = records.by_ref().collect();
 
     let by_actors = Database::kafka().await;
     let node = Node::start(&by_actors).await;
-    by_actors.topic().produce_to(records.to_write()).await;
+    by_actors.topic().produce_to(to_write).await;
     within(LIMIT, "actors store", async || {
         by_actors.topic().place().is_stored().await
     })
@@ -110,7 +108,7 @@ async fn both_engines_make_the_same_of_a_topic() {
     node.stop().await;
     let actors = Tables::read(&by_actors).await;
     assert_eq!(
-        (actors.orders, actors.letters.len()),
+        (actors.orders as u64, actors.letters.len() as u64),
         (records.orders(), records.garbage()),
         "actors"
     );
@@ -153,7 +151,7 @@ async fn both_engines_make_the_same_of_a_topic() {
     .await;
     Recount::read(&by_flink).await.assert_shown_by(&node).await;
     node.stop().await;
-    assert_eq!(by_flink.assert_audit_clean(), records.orders() as u64);
+    assert_eq!(by_flink.assert_audit_clean(), records.orders());
     let job = Tables::with_letters_beyond(&by_flink, actors.letters.len()).await;
     assert_eq!(job.hash, actors.hash, "orders and what is counted of them");
     assert_eq!(job.letters, actors.letters, "what is in the dead letters, and why");

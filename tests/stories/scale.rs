@@ -2,10 +2,16 @@
 
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::scenarios::{LIMIT, QUIET};
+use crate::support::Flink;
+
+/// Three JVMs start for it.
+const LIMIT_OF_ENGINES: Duration = Duration::from_secs(300);
 
 /// Runs experiments in a folder; what was said.
 async fn scale(folder: &Path, files: &[&str]) -> String {
@@ -15,10 +21,46 @@ async fn scale(folder: &Path, files: &[&str]) -> String {
 }
 
 async fn output(folder: &Path, arguments: &[&str]) -> Output {
+    output_within(LIMIT, folder, arguments).await
+}
+
+async fn output_within(limit: Duration, folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_coffee-rt"));
     command.args(["scenario", "scale"]).args(arguments);
     command.current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
-    tokio::time::timeout(LIMIT, command.output()).await.unwrap().unwrap()
+    tokio::time::timeout(limit, command.output()).await.unwrap().unwrap()
+}
+
+/// The project's own comparison of v3's engines, much shortened: the same topic through each, and what SCALE.md tells of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn engines_are_compared() {
+    let (folder, _turn) = (tempfile::tempdir().unwrap(), Flink::turn().await);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/compare-engines.toml");
+    let run = output_within(LIMIT_OF_ENGINES, folder.path(), &[file, "--shorten", "20"]).await;
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(run.status.success(), "{run:?}");
+    assert!(
+        said.contains("1 of 2: compare-engines on v3") && said.contains("2 of 2: compare-engines on v3-flink"),
+        "{said}"
+    );
+    for ran in ["v3", "v3-flink"] {
+        let report = folder
+            .path()
+            .join(format!("scenario-runs/scale/compare-engines-{ran}/report.json"));
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
+        // How fast it is, is a question to a quiet machine.
+        assert!(
+            ["passed", "threshold_missed"].contains(&report["verdict"].as_str().unwrap()),
+            "{report:#}"
+        );
+        assert_eq!(report["backlog"]["orders"], report["backlog"]["stored"], "{report:#}");
+    }
+    let document = std::fs::read_to_string(folder.path().join("SCALE.md")).unwrap();
+    let words = document.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("### Which engine for v3") && words.contains("made the same tables of them"),
+        "{document}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

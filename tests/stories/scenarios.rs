@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use coffee_rt::client::NodeClient;
 use coffee_rt::scenario::books::{Before, Books};
+use coffee_rt::scenario::{Choice, Scenario};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -103,6 +104,7 @@ own_scenarios!(
     baseline,
     breakpoint,
     broker_outage,
+    compare_engines,
     day,
     embedded,
     full_disk,
@@ -191,7 +193,7 @@ fn every_scenario_has_its_story_and_follows_the_published_schema() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let examples = readme.split("```toml\n").filter_map(|rest| rest.split("```").next());
     let example = examples.into_iter().find(|text| text.starts_with("about =")).unwrap();
-    coffee_rt::scenario::Scenario::parse(example, None).unwrap();
+    Scenario::parse(example, Choice::default()).unwrap();
     let unknown = serde_json::json!({"about": "x", "load": [{"name": "a", "duration": "1s", "speed": 3}]});
     assert!(!validator.is_valid(&unknown));
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use coffee_rt_actors::ports::Engine;
 use indicatif::ProgressBar;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use super::super::{Exit, Failure};
 use super::{name_of, new_folder, read, summary};
 use crate::config::Version;
 use crate::load::Progress;
-use crate::scenario::{Environment, Outcome, Run, Verdict, report};
+use crate::scenario::{Choice, Environment, Outcome, Run, Verdict, report};
 
 /// How a scenario is run.
 #[derive(Clone, Debug, ClapArgs)]
@@ -23,6 +24,7 @@ use crate::scenario::{Environment, Outcome, Run, Verdict, report};
   coffee-rt scenario run scenarios/kill-actors.toml
   coffee-rt scenario run scenarios/spike.toml --version v3 --shorten 2 --json
   coffee-rt scenario run scenarios/soak.toml --lengthen 90
+  coffee-rt scenario run scenarios/compare-engines.toml --engine flink
   coffee-rt scenario run scenarios/spike.toml --url http://127.0.0.1:8005     a node that runs already, and takes no other orders
 
 Nodes and services are started in a folder of the run's own, and ended with it, after Ctrl-C too.
@@ -44,6 +46,9 @@ pub struct Args {
     /// Runs this version, with the services that it needs, in place of those that the file names
     #[arg(long, value_name = "VERSION")]
     pub version: Option<Version>,
+    /// Who stores v3's orders, with the services that this needs, in place of whom the file names: actors or flink
+    #[arg(long, value_name = "ENGINE", value_parser = engine)]
+    pub engine: Option<Engine>,
     /// Divides the times at which things begin, and how long loads last; not how long a fault lasts
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "lengthen")]
     pub shorten: u32,
@@ -89,15 +94,19 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
 /// Runs a scenario and writes its report; says where that is.
 pub(super) async fn play(args: &Args) -> Result<(Outcome, PathBuf), Failure> {
     raise_file_limit();
-    let scenario = read(&args.file, args.version)?
+    let choice = args.choice();
+    let scenario = read(&args.file, choice)?
         .shortened(args.shorten)
         .lengthened(args.lengthen);
     let scenario = scenario.map_err(|reason| Failure::new(Exit::Usage, format!("--lengthen: {reason}")))?;
     let name = name_of(&args.file);
     let seed = args.seed.unwrap_or_else(|| rand::random_range(0..1_000_000));
-    let of_version = args.version.map(|version| format!("-{version}")).unwrap_or_default();
+    let chosen = match choice.name() {
+        name if name.is_empty() => name,
+        name => format!("-{name}"),
+    };
     let folder = args.out.clone();
-    let folder = folder.unwrap_or_else(|| format!("scenario-runs/{name}{of_version}-{seed}").into());
+    let folder = folder.unwrap_or_else(|| format!("scenario-runs/{name}{chosen}-{seed}").into());
     let folder = new_folder(&folder)?;
     let environment = Environment {
         url: args.url.clone(),
@@ -124,14 +133,30 @@ pub(super) fn repeat_with(args: &Args, seed: u64) -> String {
         times => format!("--lengthen {times}"),
     };
     let version = args.version.map(|version| format!(" --version {version}"));
+    let engine = args.engine.map(|engine| format!(" --engine {}", engine.name()));
     let url = args.url.as_ref().map(|url| format!(" --url {url}"));
-    let (version, url) = (version.unwrap_or_default(), url.unwrap_or_default());
-    format!("coffee-rt scenario run '{file}' --out NEW_FOLDER --seed {seed} {times}{version}{url}")
+    let [version, engine, url] = [version, engine, url].map(Option::unwrap_or_default);
+    format!("coffee-rt scenario run '{file}' --out NEW_FOLDER --seed {seed} {times}{version}{engine}{url}")
+}
+
+impl Args {
+    fn choice(&self) -> Choice {
+        Choice {
+            version: self.version,
+            engine: self.engine,
+        }
+    }
+}
+
+fn engine(name: &str) -> Result<Engine, String> {
+    let known = [Engine::Actors, Engine::Flink];
+    let found = known.into_iter().find(|engine| engine.name() == name);
+    found.ok_or_else(|| "choose from actors and flink".to_owned())
 }
 
 /// Runs with a bar on the error output, to the end or to Ctrl-C.
 async fn watched(run: Run, length: Duration) -> Result<Outcome, String> {
-    let (stop, progress) = (CancellationToken::new(), run.progress());
+    let (stop, progress, stage) = (CancellationToken::new(), run.progress(), run.stage());
     let length = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     let bar = progress_bar(length, "{bar:12} {elapsed}  {wide_msg}");
     let heard = |kind| signal(kind).map_err(|error| error.to_string());
@@ -147,7 +172,10 @@ async fn watched(run: Run, length: Duration) -> Result<Outcome, String> {
             _ = interrupt.recv() => stop.cancel(),
             _ = terminate.recv() => stop.cancel(),
             _ = hangup.recv() => stop.cancel(),
-            _ = tick.tick() => show(&bar, &progress()),
+            _ = tick.tick() => match stage() {
+                Some(stage) => bar.set_message(stage),
+                None => show(&bar, &progress()),
+            },
         }
     };
     bar.finish_and_clear();

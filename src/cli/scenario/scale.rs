@@ -10,9 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::super::screen::print;
 use super::super::{Exit, Failure};
 use super::{name_of, read};
-use crate::config::Version;
-use crate::scenario::report;
 use crate::scenario::scale::document;
+use crate::scenario::{Choice, report};
 
 /// The most experiments of one document, each version counting.
 const MAX_RUNS: usize = 200;
@@ -55,9 +54,9 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<Exit, Failure> {
     let (due, stopped) = (due(&args)?, stop_signals()?);
     let mut outcomes = Vec::new();
-    for (number, (file, version)) in due.iter().enumerate() {
-        let name = format!("{}-{version}", name_of(file));
-        let (folder, run) = (args.runs.join(&name), one(&args, file, *version, &name));
+    for (number, (file, choice)) in due.iter().enumerate() {
+        let name = format!("{}-{}", name_of(file), choice.name());
+        let (folder, run) = (args.runs.join(&name), one(&args, file, *choice, &name));
         if !folder.exists() {
             if stopped.is_cancelled() {
                 return Err(Failure::new(
@@ -66,10 +65,11 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
                 ));
             }
             print(&[format!(
-                "{} of {}: {} on {version}",
+                "{} of {}: {} on {}",
                 number + 1,
                 due.len(),
-                name_of(file)
+                name_of(file),
+                choice.name()
             )])?;
             play(&run, &folder).await?;
         }
@@ -93,13 +93,13 @@ pub async fn run(args: Args) -> Result<Exit, Failure> {
     Ok(Exit::Well)
 }
 
-/// Every experiment on every version that it is for.
-fn due(args: &Args) -> Result<Vec<(&Path, Version)>, Failure> {
+/// Every experiment on every version and engine that it is for.
+fn due(args: &Args) -> Result<Vec<(&Path, Choice)>, Failure> {
     let mut due = Vec::new();
     for file in &args.files {
-        let versions = read(file, None)?.experiment.map(|(_, versions)| versions);
-        let versions = versions.into_iter().flatten();
-        due.extend(versions.map(|version| (file.as_path(), version)));
+        let planned = read(file, Choice::default())?.experiment;
+        let choices = planned.iter().flat_map(|planned| planned.choices());
+        due.extend(choices.map(|choice| (file.as_path(), choice)));
     }
     let complain = |reason: String| Err(Failure::new(Exit::Usage, reason));
     let mut names = HashSet::new();
@@ -115,13 +115,14 @@ fn due(args: &Args) -> Result<Vec<(&Path, Version)>, Failure> {
     }
 }
 
-fn one(args: &Args, file: &Path, version: Version, name: &str) -> super::run::Args {
+fn one(args: &Args, file: &Path, choice: Choice, name: &str) -> super::run::Args {
     super::run::Args {
         file: file.to_owned(),
         url: None,
         token: None,
         seed: Some(args.seed),
-        version: Some(version),
+        version: choice.version,
+        engine: choice.engine,
         shorten: args.shorten,
         lengthen: 1,
         // Only a run that ended gets its folder.

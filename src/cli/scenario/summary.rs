@@ -45,6 +45,12 @@ pub(super) fn lines(outcome: &Outcome) -> Vec<String> {
     lines.extend(table(&rows, 1..10));
     lines.extend(outcome.loads.iter().filter_map(breakpoint));
     lines.push(String::new());
+    lines.extend(outcome.backlog.as_ref().map(|backlog| {
+        format!(
+            "backlog: {} orders of {} records stored, {:.0} a second, the first {:.1} s and the last {:.1} s after the nodes' start",
+            backlog.stored, backlog.records, backlog.orders_per_second, backlog.first_after_seconds, backlog.last_after_seconds
+        )
+    }));
     lines.extend(outcome.viewers.iter().map(|viewer| {
         let (name, times) = (&viewer.name, viewer.latency);
         let (frames, failures) = (viewer.frames, viewer.failures);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use coffee_rt_actors::ports::Engine;
 use coffee_rt_actors::supervision::MAX_STALL_MS;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ const MAX_STALL: Duration = Duration::from_millis(MAX_STALL_MS);
 /// The most connections that are held.
 const MAX_CONNECTIONS: u32 = 1_000;
 
-/// One fault, of one target: an actor, a node, all nodes in turn, a service, a link, a table, PostgreSQL's connections, or a disk.
+/// One fault, of one target: an actor, a node, all nodes in turn, whoever stores, a service, a link, a table, PostgreSQL's connections, or a disk.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawFault {
@@ -37,7 +38,10 @@ pub(super) struct RawFault {
     /// All nodes are restarted in turn, in good order, as in a rollout.
     #[serde(default)]
     rollout: bool,
-    /// A service of setup.services.
+    /// Whoever stores v3's orders: the node, or the TaskManager where the engine is flink.
+    #[serde(default)]
+    worker: bool,
+    /// A service of setup.services, or a part of one.
     service: Option<Service>,
     /// The link to a service: postgres or redis.
     link: Option<Service>,
@@ -99,7 +103,8 @@ impl RawFault {
     fn target(&self, setup: &RawSetup) -> Result<Target, String> {
         let given = [
             self.actor.is_some(),
-            self.actor.is_none() && self.node.is_some(),
+            self.actor.is_none() && !self.worker && self.node.is_some(),
+            self.worker,
             self.rollout,
             self.service.is_some(),
             self.link.is_some(),
@@ -108,7 +113,7 @@ impl RawFault {
             self.fill_disk.is_some(),
         ];
         if given.iter().filter(|given| **given).count() != 1 {
-            let targets = "actor, node, rollout, service, link, lock_table, hold_connections and fill_disk";
+            let targets = "actor, node, worker, rollout, service, link, lock_table, hold_connections and fill_disk";
             return Err(format!("a fault hits one target: give one of {targets}"));
         }
         let on_link = [
@@ -123,7 +128,8 @@ impl RawFault {
         if self.readable && self.lock_table.is_none() {
             return Err("readable is for lock_table".to_owned());
         }
-        if self.mode.is_some() && self.actor.is_none() && self.node.is_none() && self.service.is_none() {
+        let has_mode = self.actor.is_some() || self.node.is_some() || self.worker || self.service.is_some();
+        if self.mode.is_some() && !has_mode {
             return Err("mode is what is done to an actor, a node or a service".to_owned());
         }
         let node = super::node_index(self.node.unwrap_or(1), setup.nodes)?;
@@ -133,16 +139,11 @@ impl RawFault {
         if self.rollout {
             return Ok(Target::AllNodes);
         }
+        if self.worker && setup.engine == Engine::Flink {
+            return self.service(Service::FlinkTaskmanager);
+        }
         if let Some(service) = self.service {
-            return Ok(Target::Service {
-                service: has(setup, service)?,
-                mode: match self.mode {
-                    Some(Mode::Kill) | None => ServiceMode::Kill,
-                    Some(Mode::Stop) => ServiceMode::Stop,
-                    Some(Mode::Pause) => ServiceMode::Pause,
-                    Some(mode) => return Err(unfit(mode, "a service", "kill, stop and pause")),
-                },
-            });
+            return self.service(has(setup, service)?);
         }
         if let Some(service) = self.link {
             return self.link(has(setup, service)?);
@@ -179,6 +180,16 @@ impl RawFault {
         })
     }
 
+    fn service(&self, service: Service) -> Result<Target, String> {
+        let mode = match self.mode {
+            Some(Mode::Kill) | None => ServiceMode::Kill,
+            Some(Mode::Stop) => ServiceMode::Stop,
+            Some(Mode::Pause) => ServiceMode::Pause,
+            Some(mode) => return Err(unfit(mode, "a service", "kill, stop and pause")),
+        };
+        Ok(Target::Service { service, mode })
+    }
+
     fn actor(&self, node: usize, path: &str) -> Result<Target, String> {
         let mode = match self.mode {
             Some(Mode::Kill) | None => ActorMode::Kill,
@@ -197,8 +208,9 @@ impl RawFault {
     }
 
     fn link(&self, service: Service) -> Result<Target, String> {
-        if service == Service::Kafka {
-            return Err("brokers tell their clients where they are, so a link to kafka would be passed by".to_owned());
+        if !matches!(service, Service::Postgres | Service::Redis) {
+            let reason = "brokers and clusters tell their clients where they are, so a link to them would be passed by";
+            return Err(reason.to_owned());
         }
         let jitter = self.jitter.unwrap_or_default().0;
         let trouble = match (self.latency, self.cut, self.limit_bytes) {
@@ -232,10 +244,11 @@ fn has(setup: &RawSetup, service: Service) -> Result<Service, String> {
     let missing = || {
         format!(
             "the scenario has no {0} of its own: add \"{0}\" to setup.services",
-            service.name()
+            service.whole().name()
         )
     };
-    setup.services.contains(&service).then_some(service).ok_or_else(missing)
+    let is_there = setup.services.contains(&service.whole());
+    is_there.then_some(service).ok_or_else(missing)
 }
 
 fn unfit(mode: Mode, target: &str, fit: &str) -> String {

@@ -31,6 +31,9 @@ impl Scenario {
     pub fn shortened(mut self, times: u32) -> Self {
         let times = times.max(1);
         self.stored_orders /= u64::from(times);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.records = (backlog.records / u64::from(times)).max(1);
+        }
         self.change_times(|time| time / times);
         self
     }

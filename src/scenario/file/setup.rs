@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use coffee_rt_actors::domain::{Item, MAX_MENU_ITEMS, Menu};
+use coffee_rt_actors::ports::Engine;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -17,13 +18,15 @@ pub const MAX_STORED_ORDERS: u64 = 100_000_000;
 const MAX_DISK_MB: u32 = 4_096;
 
 /// Settings that say where a node is, what it runs on and what it sells.
-const OWN_SETTINGS: [&str; 8] = [
+const OWN_SETTINGS: [&str; 10] = [
     "COFFEE_RT_VERSIONS",
     "COFFEE_RT_LISTEN",
     "COFFEE_RT_DATABASE_URL",
     "COFFEE_RT_SQLITE_PATH",
     "COFFEE_RT_REDIS_URL",
     "COFFEE_RT_KAFKA_BOOTSTRAP_SERVERS",
+    "COFFEE_RT_V3__ENGINE",
+    "COFFEE_RT_FLINK",
     "COFFEE_RT_ADMIN_TOKEN",
     "COFFEE_RT_MENU",
 ];
@@ -35,6 +38,9 @@ pub(super) struct RawSetup {
     /// Architecture versions that the nodes run.
     #[schemars(with = "Vec<String>")]
     pub(super) versions: Versions,
+    /// Who stores v3's orders: actors unless told, or flink.
+    #[schemars(with = "String")]
+    pub(super) engine: Engine,
     /// Services that are started for the run; without postgres, a node has an embedded database.
     pub(super) services: Vec<Service>,
     /// Nodes that are started for the run.
@@ -58,6 +64,7 @@ impl Default for RawSetup {
     fn default() -> Self {
         Self {
             versions: Versions(vec![Version::V1]),
+            engine: Engine::Actors,
             services: Vec::new(),
             nodes: 1,
             settings: BTreeMap::new(),
@@ -122,6 +129,12 @@ impl RawSetup {
         if self.nodes > 1 && !has(Service::Postgres) {
             return Err("several nodes need postgres: add it to setup.services".to_owned());
         }
+        if let Some(part) = self.services.iter().find(|service| service.whole() != **service) {
+            let (part, whole) = (part.name(), part.whole().name());
+            return Err(format!(
+                "{part} is a part of {whole}: add {whole} to setup.services in its place"
+            ));
+        }
         for version in &self.versions.0 {
             let needed = needed(*version);
             if !needed.iter().all(|service| has(*service)) {
@@ -129,6 +142,12 @@ impl RawSetup {
                 let names = names.join(" and ");
                 return Err(format!("{version} needs {names}: add them to setup.services"));
             }
+        }
+        if self.engine == Engine::Flink && !self.versions.0.contains(&Version::V3) {
+            return Err("flink stores v3's orders: add v3 to setup.versions".to_owned());
+        }
+        if self.engine == Engine::Flink && !has(Service::Flink) {
+            return Err("the engine flink needs flink: add it to setup.services".to_owned());
         }
         Ok(())
     }
@@ -151,10 +170,21 @@ impl RawSetup {
     /// Runs this version in place of others, with the services that it needs.
     pub(super) fn run_only(&mut self, version: Version) {
         self.versions = Versions(vec![version]);
-        for service in needed(version) {
-            if !self.services.contains(service) {
-                self.services.push(*service);
-            }
+        needed(version).iter().for_each(|service| self.need(*service));
+    }
+
+    /// Has this engine store, with the services that it needs and without those that another one does.
+    pub(super) fn store_by(&mut self, engine: Engine) {
+        self.engine = engine;
+        match engine {
+            Engine::Actors => self.services.retain(|service| *service != Service::Flink),
+            Engine::Flink => self.need(Service::Flink),
+        }
+    }
+
+    fn need(&mut self, service: Service) {
+        if !self.services.contains(&service) {
+            self.services.push(service);
         }
     }
 

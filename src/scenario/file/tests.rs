@@ -1,5 +1,7 @@
 use super::*;
 use crate::load::Pace;
+use crate::scenario::fault::{NodeMode, Target};
+use crate::scenario::services::ServiceMode;
 
 const SOUND: &str = r#"
 about = "shows it"
@@ -22,7 +24,7 @@ lasts = "1s"
 
 #[test]
 fn a_file_becomes_loads_and_faults_by_their_times() {
-    let scenario = Scenario::parse(SOUND, None).unwrap();
+    let scenario = Scenario::parse(SOUND, Choice::default()).unwrap();
     let times: Vec<_> = scenario.faults.iter().map(|fault| fault.at.as_secs()).collect();
     assert_eq!(times, [2, 4, 5, 6]);
     assert_eq!(scenario.length(), Duration::from_secs(10));
@@ -30,7 +32,10 @@ fn a_file_becomes_loads_and_faults_by_their_times() {
     assert!(matches!(scenario.loads[0].options.pace, Pace::Ramp { .. }));
     let other = Scenario::parse(
         &SOUND.replace("[[load]]", "[setup]\nversions = [\"v1\", \"v3\"]\n[[load]]"),
-        Some(Version::V2),
+        Choice {
+            version: Some(Version::V2),
+            engine: None,
+        },
     );
     let other = other.unwrap();
     assert_eq!(other.versions, [Version::V2]);
@@ -48,6 +53,85 @@ fn a_file_becomes_loads_and_faults_by_their_times() {
     let shorter = scenario.shortened(5);
     assert_eq!(shorter.length(), Duration::from_secs(2));
     assert_eq!(shorter.faults[1].at, Duration::from_millis(800));
+}
+
+const ENGINES: &str = r#"
+about = "compares"
+thresholds = ["backlog.orders_per_second > 0"]
+[experiment]
+hypothesis = "None"
+versions = ["v1", "v3"]
+engines = ["actors", "flink"]
+[setup]
+versions = ["v3"]
+services = ["kafka", "postgres"]
+[backlog]
+records = 1_000
+repeated_percent = 5
+[[load]]
+name = "customers"
+duration = "10s"
+rate = 50
+[[fault]]
+at = "4s"
+worker = true
+"#;
+
+#[test]
+fn whoever_stores_is_chosen_with_what_it_needs() {
+    let of = |engine| {
+        let version = None;
+        Scenario::parse(ENGINES, Choice { version, engine }).unwrap()
+    };
+    let actors = of(None);
+    assert_eq!(actors.services, [Service::Postgres, Service::Kafka]);
+    assert_eq!(
+        actors.faults[0].target,
+        Target::Node {
+            node: 0,
+            mode: NodeMode::Kill
+        }
+    );
+    assert_eq!(
+        actors.clone().shortened(4).backlog.map(|backlog| backlog.records),
+        Some(250)
+    );
+    let choices: Vec<_> = actors.experiment.iter().flat_map(Planned::choices).collect();
+    let names: Vec<_> = choices.iter().map(Choice::name).collect();
+    assert_eq!(names, ["v1", "v3", "v3-flink"]);
+    let flink = of(Some(Engine::Flink));
+    assert_eq!(flink.services, [Service::Postgres, Service::Kafka, Service::Flink]);
+    assert_eq!(
+        flink.faults[0].target,
+        Target::Service {
+            service: Service::FlinkTaskmanager,
+            mode: ServiceMode::Kill
+        }
+    );
+    for (from, to, why) in [
+        ("records = 1_000", "records = 0", "between 1 and"),
+        ("percent = 5", "percent = -5", "0 or more"),
+        ("[backlog]", "stored_orders = 9\n[backlog]", "either a backlog"),
+        (
+            "backlog.orders_per_second",
+            "backlog.orders",
+            "choose from orders_per_second",
+        ),
+        (
+            "\"postgres\"]",
+            "\"postgres\"]\nsettings = { COFFEE_RT_V3__TOPIC = \"x\" }",
+            "usual topic",
+        ),
+        (
+            "worker = true",
+            "worker = true\nmode = \"panic\"",
+            "panic cannot be done to a node",
+        ),
+    ] {
+        let error = Scenario::parse(&ENGINES.replacen(from, to, 1), Choice::default());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(why), "{to}: {error}");
+    }
 }
 
 #[test]
@@ -76,11 +160,15 @@ fn what_makes_no_sense_is_refused_with_its_place() {
             "setup.versions",
         ),
     ] {
-        let error = Scenario::parse(&SOUND.replacen(from, to, 1), None)
+        let error = Scenario::parse(&SOUND.replacen(from, to, 1), Choice::default())
             .unwrap_err()
             .to_string();
         assert!(error.starts_with(place) && error.contains(why), "{to}: {error}");
     }
+}
+
+#[test]
+fn a_setup_a_fault_or_a_search_that_makes_no_sense_is_refused() {
     for (setup, why) in [
         ("versions = [\"v2\"]", "v2 needs redis and postgres"),
         ("services = [\"mysql\"]", "unknown variant"),
@@ -99,8 +187,16 @@ fn what_makes_no_sense_is_refused_with_its_place() {
             "setup.node_settings.1 has \"PATH\"",
         ),
         ("settings = { COFFEE_RT_SQLITE_PATH = \"/x\" }", "sets itself"),
+        ("settings = { COFFEE_RT_V3__ENGINE = \"flink\" }", "sets itself"),
+        ("engine = \"flink\"", "add v3 to setup.versions"),
+        (
+            "engine = \"flink\"\nversions = [\"v3\"]\nservices = [\"kafka\", \"postgres\"]",
+            "add it to setup.services",
+        ),
+        ("services = [\"flink-taskmanager\"]", "a part of flink"),
+        ("[backlog]\nrecords = 1", "add v3 to setup.versions"),
     ] {
-        let error = Scenario::parse(&format!("{SOUND}[setup]\n{setup}"), None)
+        let error = Scenario::parse(&format!("{SOUND}[setup]\n{setup}"), Choice::default())
             .unwrap_err()
             .to_string();
         assert!(error.contains(why), "{setup}: {error}");
@@ -128,7 +224,7 @@ fn what_makes_no_sense_is_refused_with_its_place() {
     ] {
         let setup = "[setup]\nservices = [\"postgres\"]";
         let text = format!("{SOUND}{setup}\n[[fault]]\nat = \"1s\"\n{fault}");
-        let error = Scenario::parse(&text, None).unwrap_err().to_string();
+        let error = Scenario::parse(&text, Choice::default()).unwrap_err().to_string();
         assert!(error.contains(why), "{fault}: {error}");
     }
     for (load, why) in [
@@ -141,10 +237,10 @@ fn what_makes_no_sense_is_refused_with_its_place() {
         let search =
             "[[load]]\nname = \"search\"\nduration = \"5s\"\nrate = 100\nbreakpoint = { to_rate = 1000, p99_ms = 100 }";
         let text = format!("{SOUND}{search}\n[[load]]\nname = \"rest\"\nduration = \"5s\"\n{load}");
-        let error = Scenario::parse(&text, None).unwrap_err().to_string();
+        let error = Scenario::parse(&text, Choice::default()).unwrap_err().to_string();
         assert!(error.contains(why), "{load}: {error}");
     }
-    assert!(Scenario::parse("about = \"x\"\nload = []", None).is_err());
+    assert!(Scenario::parse("about = \"x\"\nload = []", Choice::default()).is_err());
 }
 
 #[test]
@@ -164,7 +260,7 @@ double_taps = 0.05
 pause = ["0s", "20ms"]
 wire = "abroad"
 "#;
-    let scenario = Scenario::parse(&format!("{text}{student}"), None).unwrap();
+    let scenario = Scenario::parse(&format!("{text}{student}"), Choice::default()).unwrap();
     let options = &scenario.loads[0].options;
     let of_day = |name: &str| options.profiles.iter().find(|(profile, _)| profile.name == name);
     assert_eq!(options.day, Some(Duration::from_secs(10)));
@@ -211,7 +307,7 @@ wire = "abroad"
         ("day = \"10s\"", "day = \"1ms\"", "a day must last"),
     ] {
         let text = format!("{text}{student}").replacen(from, to, 1);
-        match Scenario::parse(&text, None) {
+        match Scenario::parse(&text, Choice::default()) {
             Ok(_) => assert_eq!(why, "", "{to}"),
             Err(error) => assert!(!why.is_empty() && error.to_string().contains(why), "{to}: {error}"),
         }

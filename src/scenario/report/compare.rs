@@ -6,6 +6,7 @@ use super::charts::MEBIBYTE;
 use super::table::{cpu_per_thousand, shown, times};
 use super::text::measured;
 use crate::load::Quantiles;
+use crate::scenario::BacklogOutcome;
 use crate::scenario::outcome::{LoadOutcome, Outcome, ProcessOutcome, Verdict, ViewerOutcome};
 
 /// Lengths and rates that differ by less than this share are alike.
@@ -51,7 +52,19 @@ impl Comparison {
             let measures = |process: &ProcessOutcome| of_process(outcome, process);
             named(&outcome.processes, |process| (&process.name, measures(process)))
         });
-        let rows = [("load", &loads), ("viewers", &viewers), ("process", &processes)];
+        let backlogs = both.map(|outcome| {
+            let backlogs = outcome
+                .backlog
+                .iter()
+                .map(|backlog| (&outcome.scenario, of_backlog(backlog)));
+            backlogs.collect()
+        });
+        let rows = [
+            ("backlog of", &backlogs),
+            ("load", &loads),
+            ("viewers", &viewers),
+            ("process", &processes),
+        ];
         Self {
             verdicts: both.map(|outcome| outcome.verdict.words()),
             rows: rows
@@ -123,6 +136,18 @@ fn of_load(load: &LoadOutcome) -> Measures {
         ("refused", Some(counts.refused as f64)),
     ];
     counted.into_iter().chain(of_times(&load.report.latency)).collect()
+}
+
+fn of_backlog(backlog: &BacklogOutcome) -> Measures {
+    vec![
+        ("orders/s", Some(backlog.orders_per_second)),
+        ("first after s", Some(backlog.first_after_seconds)),
+        ("last after s", Some(backlog.last_after_seconds)),
+        (
+            "CPU s per million orders",
+            Some(backlog.cpu_seconds_per_million(|_| true)),
+        ),
+    ]
 }
 
 fn of_viewers(viewers: &ViewerOutcome) -> Measures {

@@ -94,6 +94,8 @@ pub(in crate::scenario) fn broken() -> Outcome {
     Outcome {
         scenario: "kill & <b>".to_owned(),
         experiment: None,
+        engine: None,
+        backlog: None,
         versions: vec!["v1".to_owned()],
         services: vec!["postgres".to_owned()],
         about: "Every actor is killed <i>again and again</i> under load".to_owned(),

@@ -61,6 +61,20 @@ pub(super) fn tables(outcome: &Outcome) -> String {
         let name = [load.name.clone()].into_iter();
         loads.row(name.chain(numbers).chain([rate]).chain(times));
     }
+    let mut backlogs = Table::new(
+        "Backlog",
+        "backlog records, orders stored, per second, first after s, last after s, CPU s per million orders",
+    );
+    if let Some(backlog) = &outcome.backlog {
+        backlogs.row([
+            count(backlog.records),
+            count(backlog.stored),
+            measured(backlog.orders_per_second),
+            measured(backlog.first_after_seconds),
+            measured(backlog.last_after_seconds),
+            measured(backlog.cpu_seconds_per_million(|_| true)),
+        ]);
+    }
     let head = "viewers, count, frames or answers, failures, p50 ms, p99 ms, max ms";
     let mut viewers = Table::new("Viewers", head);
     for those in &outcome.viewers {
@@ -75,7 +89,7 @@ pub(super) fn tables(outcome: &Outcome) -> String {
         let memory = measured(process.peak_memory_bytes as f64 / MEBIBYTE);
         processes.row([process.name.clone(), measured(process.cpu_seconds), share, memory]);
     }
-    [loads, viewers, processes].iter().map(Table::html).collect()
+    [backlogs, loads, viewers, processes].iter().map(Table::html).collect()
 }
 
 fn count(count: u64) -> String {

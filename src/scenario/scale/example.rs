@@ -2,7 +2,8 @@
 
 use crate::load::Counts;
 use crate::scenario::{
-    Breakpoint, Chart, Check, Experiment, LoadOutcome, Outcome, ProcessMoment, ProcessOutcome, Trial, Verdict, report,
+    BacklogOutcome, Breakpoint, Chart, Check, Experiment, LoadOutcome, Outcome, ProcessMoment, ProcessOutcome, Trial,
+    Verdict, ViewerOutcome, report,
 };
 
 /// Seconds of the example's moments; in the first half the node has nothing to do.
@@ -97,6 +98,41 @@ pub(super) fn mixed_run(version: &str, node_seconds: f64) -> Outcome {
     outcome.loads = vec![load("orders", 21_000, 0, 1.5), load("end-to-end", 3_000, 0, 2.5)];
     outcome.viewers[0].name = "screens".to_owned();
     outcome.processes = vec![process("node", node_seconds, 50.0), process("postgres", 2.4, 10.0)];
+    outcome
+}
+
+/// A million orders: with Flink at a tenth of the actors' rate.
+pub(super) fn engines_run(engine: Option<&str>) -> Outcome {
+    let mut outcome = run("compare-engines", "v3");
+    let slower = if engine.is_some() { 10.0 } else { 1.0 };
+    outcome.engine = engine.map(str::to_owned);
+    outcome.backlog = Some(BacklogOutcome {
+        records: 1_064_000,
+        orders: 1_000_000,
+        stored: 1_000_000,
+        first_after_seconds: slower,
+        last_after_seconds: 11.0 * slower,
+        orders_per_second: 100_000.0 / slower,
+        processes: vec![
+            process("node", 3.0, 50.0),
+            process("flink-jobmanager", 20.0, 50.0),
+            process("flink-taskmanager", 100.0, 50.0),
+            process("flink-gateway", 10.0, 50.0),
+            process("postgres", 5.0, 50.0),
+        ],
+        tables: "the same".to_owned(),
+    });
+    outcome.loads = vec![
+        load("customers", 15_000, 0, 1.0),
+        load("customers-at-the-kill", 15_000, 0, 2.0 / slower),
+    ];
+    outcome.viewers = ["screens", "screens-at-the-kill"]
+        .map(|name| ViewerOutcome {
+            name: name.to_owned(),
+            latency: report::example::quantiles(20.0 * slower),
+            ..outcome.viewers[0].clone()
+        })
+        .to_vec();
     outcome
 }
 

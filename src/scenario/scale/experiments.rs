@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::markdown::{code, commands, list, paragraph, plain, table};
 use super::pictures::link;
-use super::runs::{acknowledged, peak_mebibytes, share, version};
+use super::runs::{acknowledged, peak_mebibytes, share};
 use crate::scenario::report::{measured, number, shown, times};
 use crate::scenario::{Breakpoint, Check, LoadOutcome, Outcome};
 
@@ -26,6 +26,15 @@ const LOADS: [&str; 12] = [
     "node, MiB",
 ];
 const VIEWERS: [&str; 6] = ["version", "viewers", "how many", "p50 ms", "p99 ms", "failures"];
+const BACKLOGS: [&str; 7] = [
+    "version",
+    "records",
+    "orders stored",
+    "first after s",
+    "last after s",
+    "orders/s",
+    "processor time of a million, all processes, s",
+];
 const TRIALS: [&str; 6] = [
     "version",
     "load",
@@ -70,6 +79,7 @@ fn section(name: &str, runs: &[&Outcome], plots: &Path) -> String {
         paragraph(&format!("{}.", sentence(&first.about))),
         expected.unwrap_or_default(),
         format!("**Measured:**\n\n{}", table(&LOADS, &load_rows(runs))),
+        table_of_some(&BACKLOGS, &backlog_rows(runs)),
         table_of_some(&VIEWERS, &viewer_rows(runs)),
         table_of_some(&TRIALS, &trial_rows(runs)),
         pictures.collect(),
@@ -100,7 +110,7 @@ fn load_rows(runs: &[&Outcome]) -> Vec<Vec<String>> {
             let [p50, p99, max] = times(&report.latency).map(shown);
             let refusals: u64 = report.refused_by_status.values().map(|refusals| refusals.answers).sum();
             let cells = [
-                plain(version(run)),
+                plain(&run.ran()),
                 run.verdict.words().to_owned(),
                 plain(&load.name),
                 number(counts.acknowledged as f64),
@@ -125,11 +135,27 @@ fn viewer_rows(runs: &[&Outcome]) -> Vec<Vec<String>> {
         let rows = run.viewers.iter().map(|those| {
             let [p50, p99, _] = times(&those.latency).map(shown);
             let [count, failures] = [those.count, those.failures].map(|count| number(count as f64));
-            vec![plain(version(run)), plain(&those.name), count, p50, p99, failures]
+            vec![plain(&run.ran()), plain(&those.name), count, p50, p99, failures]
         });
         rows.collect::<Vec<_>>()
     };
     runs.iter().flat_map(of_run).collect()
+}
+
+fn backlog_rows(runs: &[&Outcome]) -> Vec<Vec<String>> {
+    let of_run = |run: &&Outcome| {
+        let backlog = run.backlog.as_ref()?;
+        let figures = [
+            number(backlog.records as f64),
+            number(backlog.stored as f64),
+            measured(backlog.first_after_seconds),
+            measured(backlog.last_after_seconds),
+            measured(backlog.orders_per_second),
+            measured(backlog.cpu_seconds_per_million(|_| true)),
+        ];
+        Some(std::iter::once(plain(&run.ran())).chain(figures).collect())
+    };
+    runs.iter().filter_map(of_run).collect()
 }
 
 fn trial_rows(runs: &[&Outcome]) -> Vec<Vec<String>> {
@@ -137,7 +163,7 @@ fn trial_rows(runs: &[&Outcome]) -> Vec<Vec<String>> {
         let rows = found.trials.iter().map(|trial| {
             let failed = trial.failed.as_ref();
             vec![
-                plain(version(run)),
+                plain(&run.ran()),
                 plain(&load.name),
                 measured(trial.rate_per_second),
                 measured(trial.acknowledged_per_second),
@@ -163,14 +189,14 @@ fn broken(runs: &[&Outcome]) -> String {
         .flat_map(|run| {
             findings(run)
                 .into_iter()
-                .map(|found| format!("{}: {found}", plain(version(run))))
+                .map(|found| format!("{}: {found}", plain(&run.ran())))
         })
         .collect();
     if let Some(nothing) = nothing(&well) {
         if ill.is_empty() {
             return paragraph(&format!("**What broke:** Nothing: {nothing}."));
         }
-        let versions: Vec<_> = well.iter().map(|run| plain(version(run))).collect();
+        let versions: Vec<_> = well.iter().map(|run| plain(&run.ran())).collect();
         told.push(format!("{}: nothing: {nothing}.", versions.join(", ")));
     }
     format!("**What broke:**\n\n{}", list(&told))

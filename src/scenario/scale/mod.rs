@@ -1,7 +1,7 @@
 //! SCALE.md: what experiments showed, version beside version, and what follows for larger loads.
 //!
 //! ```text
-//! Outcomes ──┬─▶ Runs (who ran what) ──┬─▶ side, advice ───────────┐
+//! Outcomes ──┬─▶ Runs (who ran what) ──┬─▶ side, advice, engines ──┐
 //!            │                         └─▶ costs, capacity, plan ──┼─▶ Document
 //!            ├─▶ preface, experiments, limits ─────────────────────┤
 //!            └─▶ pictures (SVG, thinned) ──────────────────────────┘
@@ -15,6 +15,7 @@ use runs::Runs;
 mod advice;
 mod capacity;
 mod costs;
+mod engines;
 #[cfg(test)]
 mod example;
 mod experiments;
@@ -45,12 +46,14 @@ pub fn document(outcomes: &[Outcome], plots: &Path) -> Document {
         preface::text(outcomes),
         side::text(&runs),
         advice::text(&runs),
+        engines::text(outcomes),
         experiments::text(outcomes, plots),
         plan::text(&runs),
         limits::text(outcomes),
     ];
+    let sections = sections.into_iter().filter(|section| !section.is_empty());
     Document {
-        text: sections.join("\n"),
+        text: sections.collect::<Vec<_>>().join("\n"),
         plots: outcomes.iter().map(pictures::picture).collect(),
     }
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::markdown::{plain, target};
-use super::runs::version;
 use crate::scenario::report::{Line, Plot, charts, svg};
 use crate::scenario::{Chart, Outcome};
 
@@ -31,7 +30,7 @@ pub(super) fn link(outcome: &Outcome, folder: &Path) -> String {
 
 /// Of what a scenario's name may have, what every file system and link takes.
 fn file_name(outcome: &Outcome) -> String {
-    let name = format!("{}-{}", outcome.scenario, version(outcome));
+    let name = format!("{}-{}", outcome.scenario, outcome.ran());
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     format!("{}.svg", name.replace(|c| !safe(c), "-"))
 }
@@ -39,7 +38,7 @@ fn file_name(outcome: &Outcome) -> String {
 fn plot(outcome: &Outcome) -> Option<Plot> {
     let chart = outcome.experiment.as_ref().map(|experiment| experiment.plot);
     let plot = charts(outcome).into_iter().nth(place(chart.unwrap_or_default()))?;
-    let title = format!("{}: {} on {}", plot.title, outcome.scenario, version(outcome));
+    let title = format!("{}: {} on {}", plot.title, outcome.scenario, outcome.ran());
     Some(thinned(Plot { title, ..plot }, MAX_POINTS))
 }
 

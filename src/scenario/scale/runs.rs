@@ -20,6 +20,8 @@ pub(super) const KILL_ACTORS: &[&str] = &["kill-actors"];
 pub(super) const KILL_NODE: &[&str] = &["kill-node"];
 /// The store is slow, cut off and locked.
 pub(super) const SLOW_STORE: &[&str] = &["slow-store"];
+/// Both engines of v3 on the same topic.
+pub(super) const COMPARE_ENGINES: &str = "compare-engines";
 /// Ten thousand screens.
 pub(super) const SOCKETS: &[&str] = &["sockets"];
 
@@ -66,6 +68,7 @@ impl<'a> Runs<'a> {
     pub(super) fn of(&self, side: Side, scenarios: &[&str]) -> Option<&'a Outcome> {
         self.0.iter().find(|outcome| {
             version(outcome) == side.version
+                && outcome.engine.is_none()
                 && scenarios.contains(&&*outcome.scenario)
                 && outcome.services.iter().any(|service| service == STORE) != side.embedded
                 && outcome.verdict != Verdict::Vacuous
@@ -84,7 +87,7 @@ impl<'a> Runs<'a> {
 }
 
 /// The version that ran.
-pub(super) fn version(outcome: &Outcome) -> &str {
+fn version(outcome: &Outcome) -> &str {
     outcome.versions.first().map_or("", String::as_str)
 }
 

@@ -3,8 +3,7 @@
 use super::markdown::{code, paragraph, table};
 use super::runs::{
     BREAKPOINT, EMBEDDED, KILL_ACTORS, KILL_NODE, MIXED, NODE, Runs, SLOW_STORE, SOCKETS, STORE, SUSTAINED, Side, V1,
-    V2, V3, breakpoint, cpu_of, cpu_of_all, cpu_sustained_of_all, load, longest_ms, peak_mebibytes, share, version,
-    viewers,
+    V2, V3, breakpoint, cpu_of, cpu_of_all, cpu_sustained_of_all, load, longest_ms, peak_mebibytes, share, viewers,
 };
 use crate::scenario::report::{measured, number, times};
 use crate::scenario::{Outcome, Verdict};
@@ -201,6 +200,6 @@ fn doubts(runs: &Runs<'_>) -> Vec<String> {
     let bad = used
         .flatten()
         .filter(|run| matches!(run.verdict, Verdict::PromiseBroken | Verdict::EnvironmentFailed));
-    let told = bad.map(|run| format!("{} on {}, {}", code(&run.scenario), version(run), run.verdict.words()));
+    let told = bad.map(|run| format!("{} on {}, {}", code(&run.scenario), run.ran(), run.verdict.words()));
     told.collect()
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::example::{breakpoint_run, mixed_run, outcomes, process, run};
+use super::example::{breakpoint_run, engines_run, mixed_run, outcomes, process, run};
 use super::*;
 use crate::load::Quantiles;
 use crate::scenario::Verdict;
@@ -89,6 +89,40 @@ fn only_what_was_measured_is_recommended_by() {
         assert!(all.contains(sentence), "{sentence}: {all}");
     }
     assert!(text(&[]).contains("Too little was measured"));
+}
+
+#[test]
+fn engines_are_compared_where_both_ran() {
+    let (actors, flink) = (engines_run(None), engines_run(Some("flink")));
+    let both = text(&[actors.clone(), flink.clone()]);
+    for (begins, expected) in [
+        ("| backlog: orders stored a second |", ["100,000", "10,000", "10"]),
+        (
+            "| backlog: processor time of a million orders, what stores, s |",
+            ["3", "120", "0.025"],
+        ),
+        ("| backlog: most memory of what stores, MiB |", ["100", "200", "0.5"]),
+        ("| p50 from acknowledged to shown, ms |", ["20", "200", "0.1"]),
+        (
+            "| worker killed: longest from due to acknowledged, ms |",
+            ["80", "8", "10"],
+        ),
+        (
+            "| worker killed: longest from acknowledged to shown, ms |",
+            ["800", "8,000", "0.1"],
+        ),
+        ("| v3-flink | 1,064,000 |", ["1,000,000", "10", "110"]),
+    ] {
+        assert_eq!(cells(&both, begins)[..3], expected, "{begins}");
+    }
+    assert!(both.contains("docs/scale/compare-engines-v3-flink.svg"), "{both}");
+    let words = unwrapped(&both);
+    assert!(words.contains("stored 10 times as many orders a second here"), "{both}");
+    assert!(words.contains("made the same tables of them"), "{both}");
+    let mut other = flink;
+    other.backlog.as_mut().unwrap().tables = "others".to_owned();
+    assert!(text(&[actors.clone(), other]).contains("**They made different tables**"));
+    assert!(!text(&[actors]).contains("Which engine"));
 }
 
 fn unwrapped(text: &str) -> String {

@@ -23,7 +23,7 @@ pub struct Flink {
 
 impl Flink {
     pub async fn up() -> Self {
-        let turn = ONE_AT_A_TIME.lock().await;
+        let turn = Self::turn().await;
         let service = OwnService::up("flink").await;
         let gateway_url = service.variable("COFFEE_RT_FLINK__GATEWAY_URL").await;
         Self {
@@ -32,6 +32,11 @@ impl Flink {
             service,
             _turn: turn,
         }
+    }
+
+    /// For whoever has a cluster started by another program.
+    pub async fn turn() -> MutexGuard<'static, ()> {
+        ONE_AT_A_TIME.lock().await
     }
 
     /// Settings of a node.
