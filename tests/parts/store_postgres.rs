@@ -61,8 +61,8 @@ async fn a_repeated_order_is_looked_up_and_not_looked_for() {
     };
     let writer = fixture.store.shard_writer("v1");
     let claim = writer.claim().await.unwrap();
-    let repeated = batch(&orders(500));
-    // The way for repeated orders is planned while there are none.
+    let repeated = batch(&orders(1_000));
+    // How repeated orders are found is planned while there are few.
     for _ in 0..2 {
         writer.commit(claim, repeated.clone()).await.unwrap();
     }
