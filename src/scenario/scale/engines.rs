@@ -17,8 +17,9 @@ const HEAD: [&str; 4] = ["", "actors", "Flink", "actors by Flink"];
 const NOTES: &str = "What stores is the node with actors, and with Flink its JobManager and TaskManager, beside which the node \
 only follows. A backlog's rate is from the first order stored to the last one, so Flink's start is not in it; processor time and \
 memory are from the node's start on. The worker that was killed with SIGKILL and started again a second later is the node with \
-actors, and the TaskManager with Flink. So with actors customers wait until they are acknowledged, and with Flink screens wait \
-for what was acknowledged.";
+actors, and the TaskManager with Flink. So with actors customers wait until they are acknowledged, and screens until the group gives \
+up the member that died, six seconds at most; another node alive would have had its orders acknowledged meanwhile. With Flink \
+only screens wait.";
 
 /// A row's name, and what was measured with either engine.
 type Row = (&'static str, fn(&Outcome) -> Option<f64>);
