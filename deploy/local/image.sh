@@ -26,6 +26,9 @@ done | tar --create --null --no-recursion --files-from=- | tar --extract --direc
 (
     cd "$folder/source"
     unset COFFEE_RT_UI
+    # Whether it can be built and run is asked here, not how fast it is: optimizing takes minutes more.
+    export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1
+    export CARGO_PROFILE_RELEASE_DEBUG=none
     CARGO_TARGET_DIR=$folder/target bash -euc "$build" >&2
 )
 if grep -rqs "the node will have no web page" "$folder"/target/release/build/coffee-rt-ui-*/output; then
