@@ -139,10 +139,16 @@ impl World {
             settings,
         };
         let ready = try_join_all(world.hosts.iter().map(Host::until_ready));
-        world.drained = match &scenario.backlog {
-            Some(backlog) => Some(tokio::try_join!(ready, backlog.drained(&world, orders, stage))?.1),
-            None => ready.await.map(|_| None)?,
+        let Some(backlog) = &scenario.backlog else {
+            ready.await?;
+            return Ok(world);
         };
+        let drained = async { tokio::try_join!(ready, backlog.drained(&world, orders, stage)) };
+        let drained = tokio::select! {
+            drained = drained => drained?.1,
+            ended = world.until_a_node_ends() => return Err(ended),
+        };
+        world.drained = Some(drained);
         Ok(world)
     }
 
