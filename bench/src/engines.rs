@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use coffee_rt::scenario::fingerprint;
 use coffee_rt::scenario::processes::Watched;
+use coffee_rt::scenario::{Service, fingerprint};
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Where the processes of Flink are, as `deploy/local/with-services.sh` says.
 const HOME_VARIABLE: &str = "COFFEE_RT_TEST_SERVICES_HOME";
 /// Those that do the work: the gateway only submits it.
-const FLINK: [&str; 2] = ["flink-jobmanager", "flink-taskmanager"];
+const FLINK: [&str; 2] = [Service::FlinkJobmanager.name(), Service::FlinkTaskmanager.name()];
 const BYTES_PER_MB: f64 = 1e6;
 
 /// What one engine took for all of it.

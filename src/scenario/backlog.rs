@@ -20,9 +20,11 @@ use crate::stores;
 /// As thresholds name it.
 pub(super) const NAME: &str = "backlog";
 /// The most records.
-pub(super) const MAX_RECORDS: u64 = 20_000_000;
+pub(super) const MAX_RECORDS: u64 = 5_000_000;
 /// How long nothing may be stored: a cluster of Flink needs half a minute until it stores the first order.
 const STALL_LIMIT: Duration = Duration::from_secs(120);
+/// How long it may take until all of it is stored.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1_800);
 /// How often it is looked how many are stored, and what the processes use.
 const STORED_POLL: Duration = Duration::from_millis(50);
 const USE_POLL: Duration = Duration::from_millis(250);
@@ -43,14 +45,14 @@ pub struct BacklogOutcome {
     pub records: u64,
     /// Orders among them that differ from each other: as many are to be stored.
     pub orders: u64,
-    /// So many were.
+    /// So many were, when nothing was left of the topic.
     pub stored: u64,
     /// From the nodes' start to the first of them.
     pub first_after_seconds: f64,
     /// From the nodes' start to the last of them.
     pub last_after_seconds: f64,
-    /// Between the two.
-    pub orders_per_second: f64,
+    /// Between the two; none where they are as good as one moment.
+    pub orders_per_second: Option<f64>,
     /// What was used from the nodes' start to the last of them.
     pub processes: Vec<ProcessOutcome>,
     /// A hash of all orders and of all that is counted of them, the same whoever stored them.
@@ -111,15 +113,15 @@ impl Backlog {
         };
         let (stored, processes) = tokio::join!(storing, using);
         stage.over();
-        let (first, last, stored) = stored?;
-        let tables = fingerprint(url).await.map_err(|error| error.to_string())?;
+        let [first, last] = stored?;
+        let between = last.at.checked_sub(first.at).filter(|between| *between > STORED_POLL);
         Ok(BacklogOutcome {
             records: self.records,
             orders,
-            stored,
-            first_after_seconds: first.as_secs_f64(),
-            last_after_seconds: last.as_secs_f64(),
-            orders_per_second: orders as f64 / (last - first).max(STORED_POLL).as_secs_f64(),
+            stored: last.stored,
+            first_after_seconds: first.at.as_secs_f64(),
+            last_after_seconds: last.at.as_secs_f64(),
+            orders_per_second: between.map(|between| (last.stored - first.stored) as f64 / between.as_secs_f64()),
             // Nobody plots them.
             processes: processes
                 .into_iter()
@@ -128,12 +130,28 @@ impl Backlog {
                     ..process
                 })
                 .collect(),
-            tables: tables.unwrap_or_default(),
+            tables: String::new(),
         })
     }
 }
 
+/// How many orders are stored at a moment, from the nodes' start.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Duration,
+    stored: u64,
+}
+
 impl BacklogOutcome {
+    /// The same when nothing is left of the topic, with what was stored then: what came after the last order may have been
+    /// taken for one.
+    pub(super) async fn at_rest(mut self, database_url: &str, stored: usize) -> Result<Self, String> {
+        self.stored = stored as u64;
+        let tables = fingerprint(database_url).await.map_err(|error| error.to_string())?;
+        self.tables = tables.unwrap_or_default();
+        Ok(self)
+    }
+
     /// The promise that it is stored once.
     pub(super) fn check(&self) -> Check {
         let more = format!("{} orders are stored of {}", self.stored, self.orders);
@@ -156,36 +174,41 @@ impl BacklogOutcome {
     }
 }
 
-/// When the first order was seen, when the last, and how many there were then.
-async fn until_stored(
-    url: &str,
-    orders: u64,
-    started: Instant,
-    stage: &Stage,
-) -> Result<(Duration, Duration, u64), String> {
+/// The first look that saw an order, and the one that saw all of them.
+async fn until_stored(url: &str, orders: u64, started: Instant, stage: &Stage) -> Result<[Look; 2], String> {
     let told = |error: sqlx::Error| format!("it cannot be seen how much of the backlog is stored: {error}");
-    let mut conn = PgConnection::connect(url).await.map_err(told)?;
+    let mut conn = in_time(PgConnection::connect(url)).await?.map_err(told)?;
     let (mut first, mut last, mut changed) = (None, 0, Instant::now());
     loop {
-        let stored: i64 = sqlx::query_scalar(STORED).fetch_one(&mut conn).await.map_err(told)?;
-        let stored = u64::try_from(stored).unwrap_or_default();
-        let now = started.elapsed();
-        if stored > 0 {
-            first.get_or_insert(now);
+        let stored = in_time(sqlx::query_scalar(STORED).fetch_one(&mut conn)).await?;
+        let stored: i64 = stored.map_err(told)?;
+        let look = Look {
+            at: started.elapsed(),
+            stored: u64::try_from(stored).unwrap_or_default(),
+        };
+        if look.stored > 0 {
+            first.get_or_insert(look);
         }
-        if stored != last {
-            (last, changed) = (stored, Instant::now());
+        if look.stored != last {
+            (last, changed) = (look.stored, Instant::now());
         }
-        if stored >= orders {
+        if look.stored >= orders {
             conn.close().await.map_err(told)?;
-            return Ok((first.unwrap_or(now), now, stored));
+            return Ok([first.unwrap_or(look), look]);
         }
-        if changed.elapsed() > STALL_LIMIT {
+        if changed.elapsed() > STALL_LIMIT || look.at > DRAIN_LIMIT {
             return Err(format!(
-                "{stored} of {orders} orders of the backlog are stored, and no more for {STALL_LIMIT:?}"
+                "{last} of {orders} orders of the backlog are stored after {:.0?}, and no more for {:.0?}",
+                look.at,
+                changed.elapsed()
             ));
         }
-        stage.tell("orders stored of the backlog:", stored, orders);
+        stage.tell("orders stored of the backlog:", last, orders);
         tokio::time::sleep(STORED_POLL).await;
     }
+}
+
+async fn in_time<T>(asking: impl Future<Output = T>) -> Result<T, String> {
+    let told = |_| format!("postgres does not answer within {STALL_LIMIT:?}");
+    tokio::time::timeout(STALL_LIMIT, asking).await.map_err(told)
 }

@@ -13,18 +13,18 @@ use toml::Spanned;
 
 use super::backlog::{Backlog, NAME as BACKLOG};
 use super::breakpoint::Goal;
-use super::experiment::{Chart, Experiment};
 use super::expression::Expression;
 use super::fault::Fault;
 use super::services::Service;
 use super::threshold::{Kind, Threshold};
 use super::viewers::Viewer;
 use super::world::node_name;
-use crate::config::{Version, Versions};
+use crate::config::Version;
 use crate::load::{MAX_PROFILES, Options};
 
 mod backlog;
 mod error;
+mod experiment;
 mod fault;
 mod length;
 mod load;
@@ -33,10 +33,12 @@ mod setup;
 mod viewer;
 
 pub use error::FileError;
+pub use experiment::{Choice, Planned};
 pub use setup::MAX_STORED_ORDERS;
 
 use backlog::RawBacklog;
 use error::{each, each_after};
+use experiment::RawExperiment;
 use fault::RawFault;
 use length::{all_orders, last_order};
 use load::{RawLoad, Town};
@@ -92,51 +94,6 @@ pub struct Scenario {
     pub(super) thresholds: Vec<Threshold>,
     /// Commands that are run at the end, whatever happened.
     pub(super) rollback: Vec<Vec<String>>,
-}
-
-/// An experiment, and on which versions and engines it is run.
-#[derive(Clone, Debug)]
-pub struct Planned {
-    /// What it is to find out.
-    pub experiment: Experiment,
-    /// Each of them,
-    pub versions: Vec<Version>,
-    /// and of v3 each of these.
-    pub engines: Vec<Engine>,
-}
-
-/// What is run in the place of what a file names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Choice {
-    /// With the services that it needs.
-    pub version: Option<Version>,
-    /// With the services that it needs.
-    pub engine: Option<Engine>,
-}
-
-impl Choice {
-    /// Such as `v3` or `v3-flink`; nothing where nothing is chosen.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let engine = self.engine.filter(|engine| *engine != Engine::Actors);
-        let parts = [self.version.map(Version::name), engine.map(Engine::name)];
-        parts.into_iter().flatten().collect::<Vec<_>>().join("-")
-    }
-}
-
-impl Planned {
-    /// Each of the versions, and v3 with each engine.
-    pub fn choices(&self) -> impl Iterator<Item = Choice> + '_ {
-        self.versions.iter().flat_map(|version| {
-            let only = [Engine::Actors];
-            let engines = if *version == Version::V3 { &*self.engines } else { &only };
-            let choice = |engine: &Engine| Choice {
-                version: Some(*version),
-                engine: Some(*engine).filter(|engine| *engine != Engine::Actors || self.engines.len() > 1),
-            };
-            engines.iter().map(choice).collect::<Vec<_>>()
-        })
-    }
 }
 
 /// Customers of one kind and time.
@@ -214,36 +171,6 @@ struct RawScenario {
     /// Commands with their arguments that are run at the end, also after Ctrl-C.
     #[serde(default)]
     rollback: Vec<Vec<String>>,
-}
-
-/// What a scenario is to find out.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RawExperiment {
-    /// What is expected, in a sentence or two, and why.
-    hypothesis: String,
-    /// The plot that shows it.
-    #[serde(default)]
-    plot: Chart,
-    /// Versions on which it is run for SCALE.md: the first of setup.versions unless told.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    versions: Option<Versions>,
-    /// Engines that store v3's orders there: setup.engine unless told.
-    #[schemars(with = "Option<Vec<String>>")]
-    engines: Option<Vec<Engine>>,
-}
-
-impl RawExperiment {
-    fn checked(self, versions: &[Version], engine: Engine) -> Planned {
-        let Self { hypothesis, plot, .. } = self;
-        let on = self.versions.map(|versions| versions.0);
-        Planned {
-            experiment: Experiment { hypothesis, plot },
-            versions: on.unwrap_or_else(|| versions[..1].to_vec()),
-            engines: self.engines.unwrap_or_else(|| vec![engine]),
-        }
-    }
 }
 
 fn one() -> usize {
@@ -371,10 +298,12 @@ impl Scenario {
         viewers.extend(each(text, raw.reader, |reader| reader.checked(nodes, &mut names))?);
         let faults = all_faults(text, raw.fault, &setup, last_order(&loads))?;
         let node_settings = setup.settings_by_node().map_err(complain)?;
+        let experiment = raw.experiment.map(|raw| raw.checked(versions, setup.engine));
+        let experiment = experiment.transpose().map_err(complain)?;
         let kind = |name: &str| names.0.get(name).copied();
         Ok(Self {
             about: raw.about,
-            experiment: raw.experiment.map(|raw| raw.checked(versions, setup.engine)),
+            experiment,
             loads,
             viewers,
             faults,

@@ -15,7 +15,7 @@ const PARTITIONS: usize = 4;
 /// How many of the records are what, as shares of one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mixture {
-    /// Orders that came shortly before, half of them in another partition.
+    /// Orders that came shortly before, half of them in any partition.
     pub repeated: f64,
     /// What is no order, or another one under a key that was used.
     pub garbage: f64,

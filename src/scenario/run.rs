@@ -132,6 +132,10 @@ impl Run {
             ));
         }
         let before = stored::before(world).await?;
+        let backlog = match (world.drained(), &world.settings.database_url) {
+            (Some(drained), Some(url)) => Some(drained.clone().at_rest(url.reveal(), before.orders).await?),
+            _ => None,
+        };
         let (began, started, looking) = (UtcInstant::now(), Instant::now(), stop.child_token());
         let moment = MIN_MOMENT.max(self.scenario.length() / MAX_MOMENTS);
         let using = stop.child_token();
@@ -173,7 +177,7 @@ impl Run {
             patrol,
             processes,
             steady,
-            backlog: world.drained().cloned(),
+            backlog,
         })
     }
 

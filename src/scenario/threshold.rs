@@ -55,7 +55,9 @@ const OF_PROCESSES: Measures<ProcessOutcome> = &[
 ];
 
 const OF_BACKLOGS: Measures<BacklogOutcome> = &[
-    ("orders_per_second", |backlog| backlog.orders_per_second),
+    ("orders_per_second", |backlog| {
+        backlog.orders_per_second.unwrap_or(f64::NAN)
+    }),
     ("first_after_seconds", |backlog| backlog.first_after_seconds),
     ("last_after_seconds", |backlog| backlog.last_after_seconds),
 ];

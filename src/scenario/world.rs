@@ -138,18 +138,26 @@ impl World {
             drained: None,
             settings,
         };
-        let ready = try_join_all(world.hosts.iter().map(Host::until_ready));
-        let Some(backlog) = &scenario.backlog else {
-            ready.await?;
-            return Ok(world);
-        };
-        let drained = async { tokio::try_join!(ready, backlog.drained(&world, orders, stage)) };
-        let drained = tokio::select! {
-            drained = drained => drained?.1,
-            ended = world.until_a_node_ends() => return Err(ended),
-        };
-        world.drained = Some(drained);
+        world.drained = world.until_ready(scenario, orders, stage).await?;
         Ok(world)
+    }
+
+    /// Waits until orders can be placed, and until the backlog is stored, where there is one.
+    async fn until_ready(
+        &self,
+        scenario: &Scenario,
+        orders: u64,
+        stage: &Stage,
+    ) -> Result<Option<BacklogOutcome>, String> {
+        let ready = try_join_all(self.hosts.iter().map(Host::until_ready));
+        let Some(backlog) = &scenario.backlog else {
+            return ready.await.map(|_| None);
+        };
+        let drained = async { tokio::try_join!(ready, backlog.drained(self, orders, stage)) };
+        tokio::select! {
+            drained = drained => Ok(Some(drained?.1)),
+            ended = self.until_a_node_ends() => Err(ended),
+        }
     }
 
     /// A node that is there.
@@ -215,10 +223,11 @@ impl World {
         self.disk.as_ref().ok_or_else(none)
     }
 
-    /// The store of those who read a topic that is the scenario's own.
+    /// The store of those who read a topic that is the scenario's own and keep accounts of it: a job on Flink keeps none.
     pub(super) fn store_of_topic(&self) -> Option<&str> {
         let url = self.settings.database_url.as_ref()?;
-        self.wanted.contains(&Service::Kafka).then(|| url.reveal())
+        let wanted = |service| self.wanted.contains(&service);
+        (wanted(Service::Kafka) && !wanted(Service::Flink)).then(|| url.reveal())
     }
 
     /// Its own PostgreSQL.

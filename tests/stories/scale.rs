@@ -54,6 +54,16 @@ async fn engines_are_compared() {
             "{report:#}"
         );
         assert_eq!(report["backlog"]["orders"], report["backlog"]["stored"], "{report:#}");
+        let thresholds = report["thresholds"].as_array().unwrap();
+        let of_truth = ["customers.failed_requests", "screens-at-the-kill.never_shown"];
+        let named = |name: &str| {
+            thresholds
+                .iter()
+                .find(|check| check["name"].as_str().unwrap().starts_with(name))
+        };
+        for name in of_truth {
+            assert_eq!(named(name).unwrap()["holds"], true, "{report:#}");
+        }
     }
     let document = std::fs::read_to_string(folder.path().join("SCALE.md")).unwrap();
     let words = document.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -49,7 +49,7 @@ pub struct Args {
     /// Who stores v3's orders, with the services that this needs, in place of whom the file names: actors or flink
     #[arg(long, value_name = "ENGINE", value_parser = engine)]
     pub engine: Option<Engine>,
-    /// Divides the times at which things begin, and how long loads last; not how long a fault lasts
+    /// Divides the times at which things begin, how long loads last, and what is there before; not how long a fault lasts
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "lengthen")]
     pub shorten: u32,
     /// Multiplies them: a soak for hours in place of minutes
@@ -173,7 +173,11 @@ async fn watched(run: Run, length: Duration) -> Result<Outcome, String> {
             _ = terminate.recv() => stop.cancel(),
             _ = hangup.recv() => stop.cancel(),
             _ = tick.tick() => match stage() {
-                Some(stage) => bar.set_message(stage),
+                Some(stage) => {
+                    bar.set_message(stage);
+                    // The bar is as long as what comes after it.
+                    bar.reset_elapsed();
+                }
                 None => show(&bar, &progress()),
             },
         }

@@ -99,7 +99,11 @@ fn due(args: &Args) -> Result<Vec<(&Path, Choice)>, Failure> {
     for file in &args.files {
         let planned = read(file, Choice::default())?.experiment;
         let choices = planned.iter().flat_map(|planned| planned.choices());
-        due.extend(choices.map(|choice| (file.as_path(), choice)));
+        for choice in choices {
+            // What makes no sense is refused now, and not after hours.
+            read(file, choice)?;
+            due.push((file.as_path(), choice));
+        }
     }
     let complain = |reason: String| Err(Failure::new(Exit::Usage, reason));
     let mut names = HashSet::new();

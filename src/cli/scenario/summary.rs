@@ -47,8 +47,12 @@ pub(super) fn lines(outcome: &Outcome) -> Vec<String> {
     lines.push(String::new());
     lines.extend(outcome.backlog.as_ref().map(|backlog| {
         format!(
-            "backlog: {} orders of {} records stored, {:.0} a second, the first {:.1} s and the last {:.1} s after the nodes' start",
-            backlog.stored, backlog.records, backlog.orders_per_second, backlog.first_after_seconds, backlog.last_after_seconds
+            "backlog: {} orders of {} records stored, {} a second, the first {:.1} s and the last {:.1} s after the nodes' start",
+            backlog.stored,
+            backlog.records,
+            backlog.orders_per_second.map_or("–".to_owned(), |rate| format!("{rate:.0}")),
+            backlog.first_after_seconds,
+            backlog.last_after_seconds
         )
     }));
     lines.extend(outcome.viewers.iter().map(|viewer| {

@@ -1,5 +1,7 @@
 //! `[backlog]`: what is in v3's topic when the nodes start.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -9,8 +11,8 @@ use crate::scenario::backlog::{Backlog, MAX_RECORDS};
 use crate::scenario::records::Mixture;
 use crate::scenario::services::Service;
 
-/// The topic that it is written to is the default one.
-const TOPIC: &str = "COFFEE_RT_V3__TOPIC";
+/// Settings that name another topic than the usual one, which it is written to.
+const OF_TOPIC: [&str; 2] = ["COFFEE_RT_V3__TOPIC", "COFFEE_RT_V3__PARTITIONS"];
 
 /// What is in v3's topic when the nodes start; the loads begin when it is stored.
 #[derive(Deserialize, JsonSchema)]
@@ -18,7 +20,7 @@ const TOPIC: &str = "COFFEE_RT_V3__TOPIC";
 pub(super) struct RawBacklog {
     /// How many.
     records: u64,
-    /// Of a hundred, how many are an order that came shortly before, half of them in another partition.
+    /// Of a hundred, how many are an order that came shortly before, half of them in any partition.
     #[serde(default)]
     repeated_percent: f64,
     /// Of a hundred, how many are no order.
@@ -34,8 +36,12 @@ impl RawBacklog {
         if setup.stored_orders > 0 {
             return Err("give either a backlog or setup.stored_orders".to_owned());
         }
-        if setup.settings.keys().any(|name| name.starts_with(TOPIC)) {
-            return Err(format!("a backlog is in the usual topic: leave {TOPIC} away"));
+        let mut settings = setup
+            .settings
+            .keys()
+            .chain(setup.node_settings.values().flat_map(BTreeMap::keys));
+        if let Some(other) = settings.find(|name| OF_TOPIC.contains(&name.as_str())) {
+            return Err(format!("a backlog is in the usual topic: leave {other} away"));
         }
         if !(1..=MAX_RECORDS).contains(&self.records) {
             return Err(format!(

@@ -38,7 +38,7 @@ pub(super) struct RawFault {
     /// All nodes are restarted in turn, in good order, as in a rollout.
     #[serde(default)]
     rollout: bool,
-    /// Whoever stores v3's orders: the node, or the TaskManager where the engine is flink.
+    /// Whoever stores v3's orders: the first node, or the TaskManager where the engine is flink.
     #[serde(default)]
     worker: bool,
     /// A service of setup.services, or a part of one.
@@ -125,12 +125,15 @@ impl RawFault {
         if self.link.is_none() && on_link.contains(&true) {
             return Err("latency, jitter, cut and limit_bytes are for a link".to_owned());
         }
+        if self.worker && self.node.is_some() {
+            return Err("worker says whom it hits: leave node away".to_owned());
+        }
         if self.readable && self.lock_table.is_none() {
             return Err("readable is for lock_table".to_owned());
         }
         let has_mode = self.actor.is_some() || self.node.is_some() || self.worker || self.service.is_some();
         if self.mode.is_some() && !has_mode {
-            return Err("mode is what is done to an actor, a node or a service".to_owned());
+            return Err("mode is what is done to an actor, a node, a worker or a service".to_owned());
         }
         let node = super::node_index(self.node.unwrap_or(1), setup.nodes)?;
         if let Some(path) = &self.actor {

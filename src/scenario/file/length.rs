@@ -26,7 +26,8 @@ impl Scenario {
         known.then(|| last_order(&self.loads))
     }
 
-    /// The same scenario with each time divided: loads are shorter, and faults come earlier. How long a fault lasts stays.
+    /// The same scenario with each time divided: loads are shorter, and faults come earlier, and there is less of what is there
+    /// before. How long a fault lasts stays.
     #[must_use]
     pub fn shortened(mut self, times: u32) -> Self {
         let times = times.max(1);

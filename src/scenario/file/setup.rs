@@ -18,7 +18,7 @@ pub const MAX_STORED_ORDERS: u64 = 100_000_000;
 const MAX_DISK_MB: u32 = 4_096;
 
 /// Settings that say where a node is, what it runs on and what it sells.
-const OWN_SETTINGS: [&str; 10] = [
+const OWN_SETTINGS: [&str; 11] = [
     "COFFEE_RT_VERSIONS",
     "COFFEE_RT_LISTEN",
     "COFFEE_RT_DATABASE_URL",
@@ -26,7 +26,8 @@ const OWN_SETTINGS: [&str; 10] = [
     "COFFEE_RT_REDIS_URL",
     "COFFEE_RT_KAFKA_BOOTSTRAP_SERVERS",
     "COFFEE_RT_V3__ENGINE",
-    "COFFEE_RT_FLINK",
+    "COFFEE_RT_FLINK__URL",
+    "COFFEE_RT_FLINK__GATEWAY_URL",
     "COFFEE_RT_ADMIN_TOKEN",
     "COFFEE_RT_MENU",
 ];
@@ -48,7 +49,7 @@ pub(super) struct RawSetup {
     /// Settings of the nodes: COFFEE_RT_*.
     pub(super) settings: BTreeMap<String, String>,
     /// Settings of single nodes beside those of all, by the node's number.
-    node_settings: BTreeMap<String, BTreeMap<String, String>>,
+    pub(super) node_settings: BTreeMap<String, BTreeMap<String, String>>,
     /// Orders that are stored before the nodes start, spread over 30 days.
     pub(super) stored_orders: u64,
     /// The data of the embedded database and of each service is on a disk of its own with so many MiB, made of memory; needs

@@ -60,7 +60,7 @@ about = "compares"
 thresholds = ["backlog.orders_per_second > 0"]
 [experiment]
 hypothesis = "None"
-versions = ["v1", "v3"]
+versions = ["v3"]
 engines = ["actors", "flink"]
 [setup]
 versions = ["v3"]
@@ -98,7 +98,7 @@ fn whoever_stores_is_chosen_with_what_it_needs() {
     );
     let choices: Vec<_> = actors.experiment.iter().flat_map(Planned::choices).collect();
     let names: Vec<_> = choices.iter().map(Choice::name).collect();
-    assert_eq!(names, ["v1", "v3", "v3-flink"]);
+    assert_eq!(names, ["v3", "v3-flink"]);
     let flink = of(Some(Engine::Flink));
     assert_eq!(flink.services, [Service::Postgres, Service::Kafka, Service::Flink]);
     assert_eq!(
@@ -127,6 +127,8 @@ fn whoever_stores_is_chosen_with_what_it_needs() {
             "worker = true\nmode = \"panic\"",
             "panic cannot be done to a node",
         ),
+        ("worker = true", "worker = true\nnode = 1", "leave node away"),
+        ("[\"actors\", \"flink\"]", "[]", "experiment.engines"),
     ] {
         let error = Scenario::parse(&ENGINES.replacen(from, to, 1), Choice::default());
         let error = error.unwrap_err().to_string();

@@ -52,15 +52,13 @@ impl Comparison {
             let measures = |process: &ProcessOutcome| of_process(outcome, process);
             named(&outcome.processes, |process| (&process.name, measures(process)))
         });
+        let subject = "backlog".to_owned();
         let backlogs = both.map(|outcome| {
-            let backlogs = outcome
-                .backlog
-                .iter()
-                .map(|backlog| (&outcome.scenario, of_backlog(backlog)));
+            let backlogs = outcome.backlog.iter().map(|backlog| (&subject, of_backlog(backlog)));
             backlogs.collect()
         });
         let rows = [
-            ("backlog of", &backlogs),
+            ("topic", &backlogs),
             ("load", &loads),
             ("viewers", &viewers),
             ("process", &processes),
@@ -140,7 +138,7 @@ fn of_load(load: &LoadOutcome) -> Measures {
 
 fn of_backlog(backlog: &BacklogOutcome) -> Measures {
     vec![
-        ("orders/s", Some(backlog.orders_per_second)),
+        ("orders/s", backlog.orders_per_second),
         ("first after s", Some(backlog.first_after_seconds)),
         ("last after s", Some(backlog.last_after_seconds)),
         (
@@ -179,6 +177,16 @@ fn warnings(a: &Outcome, b: &Outcome) -> Vec<String> {
         a.seed.to_string(),
         b.seed.to_string(),
     ));
+    let engine = |outcome: &Outcome| outcome.engine.clone().unwrap_or_else(|| "actors".to_owned());
+    warnings.extend(differ("not the same engine", engine(a), engine(b)));
+    let records = |outcome: &Outcome| {
+        outcome
+            .backlog
+            .as_ref()
+            .map_or(0, |backlog| backlog.records)
+            .to_string()
+    };
+    warnings.extend(differ("not as many records in the backlog", records(a), records(b)));
     for (side, outcome) in [("A", a), ("B", b)] {
         if outcome.verdict == Verdict::Vacuous {
             warnings.push(format!("{side} proves nothing: it was vacuous"));

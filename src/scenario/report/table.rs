@@ -69,7 +69,7 @@ pub(super) fn tables(outcome: &Outcome) -> String {
         backlogs.row([
             count(backlog.records),
             count(backlog.stored),
-            measured(backlog.orders_per_second),
+            shown(backlog.orders_per_second),
             measured(backlog.first_after_seconds),
             measured(backlog.last_after_seconds),
             measured(backlog.cpu_seconds_per_million(|_| true)),

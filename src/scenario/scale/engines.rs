@@ -3,7 +3,7 @@
 use super::markdown::{list, paragraph, table};
 use super::runs::{COMPARE_ENGINES, NODE, STORE, load, viewers};
 use crate::scenario::report::{MEBIBYTE, measured, number, shown, times};
-use crate::scenario::{BacklogOutcome, Outcome, Verdict};
+use crate::scenario::{BacklogOutcome, Outcome, Service, Verdict};
 
 /// Of the scenario: customers and screens while nothing is killed, and those when the worker is.
 const CUSTOMERS: &str = "customers";
@@ -11,11 +11,11 @@ const SCREENS: &str = "screens";
 const CUSTOMERS_AT_THE_KILL: &str = "customers-at-the-kill";
 const SCREENS_AT_THE_KILL: &str = "screens-at-the-kill";
 /// What Flink does its work with; its gateway only submits the job.
-const FLINK: [&str; 2] = ["flink-jobmanager", "flink-taskmanager"];
+const FLINK: [&str; 2] = [Service::FlinkJobmanager.name(), Service::FlinkTaskmanager.name()];
 
 const HEAD: [&str; 4] = ["", "actors", "Flink", "actors by Flink"];
 const NOTES: &str = "What stores is the node with actors, and with Flink its JobManager and TaskManager, beside which the node \
-only follows. A backlog's rate is from the first order stored to the last one, so Flink's start is not in it; processor time and \
+only follows; its job ran with parallelism 1, the default. A backlog's rate is from the first order stored to the last one, so Flink's start is not in it; processor time and \
 memory are from the node's start on. The worker that was killed with SIGKILL and started again a second later is the node with \
 actors, and the TaskManager with Flink. So with actors customers wait until they are acknowledged, and screens until the group gives \
 up the member that died, six seconds at most; another node alive would have had its orders acknowledged meanwhile. With Flink \
@@ -25,9 +25,7 @@ only screens wait.";
 type Row = (&'static str, fn(&Outcome) -> Option<f64>);
 
 const ROWS: &[Row] = &[
-    ("backlog: orders stored a second", |run| {
-        Some(backlog(run)?.orders_per_second)
-    }),
+    ("backlog: orders stored a second", |run| backlog(run)?.orders_per_second),
     ("backlog: from the node's start to the first order stored, s", |run| {
         Some(backlog(run)?.first_after_seconds)
     }),
@@ -91,15 +89,18 @@ fn correctness(actors: &Outcome, flink: &Outcome) -> String {
 }
 
 fn advice(actors: &Outcome, flink: &Outcome) -> Vec<String> {
-    let rate = |run| Some(backlog(run)?.orders_per_second);
+    let rate = |run| backlog(run)?.orders_per_second;
     let faster = by(rate(actors), rate(flink));
     let (cheaper, smaller) = (by(cpu(flink), cpu(actors)), by(memory(flink), memory(actors)));
-    let told = faster.zip(cheaper).zip(smaller).map(|((faster, cheaper), smaller)| {
+    let better = faster.zip(cheaper).zip(smaller);
+    let better =
+        better.filter(|((faster, cheaper), smaller)| [faster, cheaper, smaller].iter().all(|ratio| **ratio > 1.0));
+    let told = better.map(|((faster, cheaper), smaller)| {
         let [faster, cheaper, smaller] = [faster, cheaper, smaller].map(measured);
         format!(
             "**Actors** unless something speaks against them: they stored {faster} times as many orders a second here, while Flink \
              took {cheaper} times their processor time and {smaller} times their memory, and has a cluster to run. Where one node \
-             is not enough, partitions are shared out among more; what ends first is PostgreSQL, and that is the same for both."
+             is not enough, partitions are shared out among more. Behind either there is one PostgreSQL."
         )
     });
     let flink = "**Flink** where it runs anyway, and for what only it does: other jobs on the same orders, joined with other topics \

@@ -112,7 +112,7 @@ pub(super) fn engines_run(engine: Option<&str>) -> Outcome {
         stored: 1_000_000,
         first_after_seconds: slower,
         last_after_seconds: 11.0 * slower,
-        orders_per_second: 100_000.0 / slower,
+        orders_per_second: Some(100_000.0 / slower),
         processes: vec![
             process("node", 3.0, 50.0),
             process("flink-jobmanager", 20.0, 50.0),

@@ -150,7 +150,7 @@ fn backlog_rows(runs: &[&Outcome]) -> Vec<Vec<String>> {
             number(backlog.stored as f64),
             measured(backlog.first_after_seconds),
             measured(backlog.last_after_seconds),
-            measured(backlog.orders_per_second),
+            shown(backlog.orders_per_second),
             measured(backlog.cpu_seconds_per_million(|_| true)),
         ];
         Some(std::iter::once(plain(&run.ran())).chain(figures).collect())

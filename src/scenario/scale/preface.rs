@@ -31,7 +31,7 @@ pub(super) fn text(outcomes: &[Outcome]) -> String {
         "What each version of Coffee-RT takes, what it costs, and what breaks it. `make scale` wrote this out of the reports of {} \
          runs, not a hand. They ran {} on {machines}; build {}.{debug} The load driver, the node and the services shared these \
          processors. So absolute figures are low, and ratios between versions count, as each had the same machine. Each experiment \
-         ran once on each version, and one run each is no statistics: small differences mean nothing.",
+         ran once on each version and engine, and one run each is no statistics: small differences mean nothing.",
         outcomes.len(),
         dates(&all(|outcome| date(&outcome.started_at))),
         joined(&builds),
