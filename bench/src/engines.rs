@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use coffee_rt::scenario::processes::Watched;
-use coffee_rt::scenario::{Service, fingerprint};
+use coffee_rt::scenario::{Service, fingerprint, stored_orders};
 use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
@@ -159,8 +159,7 @@ async fn until_stored(database: &Database, mixed: Mixed, began: Instant, process
 
 async fn stored(database: &Database) -> anyhow::Result<u64> {
     let mut conn = PgConnection::connect(&database.url().context("a URL")?).await?;
-    let sum = "SELECT coalesce(sum(orders), 0)::bigint FROM coffee_rt.shard_totals";
-    let stored: i64 = sqlx::query_scalar(sum).fetch_one(&mut conn).await?;
+    let stored = stored_orders(&mut conn).await?;
     conn.close().await?;
-    Ok(u64::try_from(stored)?)
+    Ok(stored)
 }

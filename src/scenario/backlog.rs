@@ -180,11 +180,10 @@ async fn until_stored(url: &str, orders: u64, started: Instant, stage: &Stage) -
     let mut conn = in_time(PgConnection::connect(url)).await?.map_err(told)?;
     let (mut first, mut last, mut changed) = (None, 0, Instant::now());
     loop {
-        let stored = in_time(sqlx::query_scalar(STORED).fetch_one(&mut conn)).await?;
-        let stored: i64 = stored.map_err(told)?;
+        let stored = in_time(stored_orders(&mut conn)).await?.map_err(told)?;
         let look = Look {
             at: started.elapsed(),
-            stored: u64::try_from(stored).unwrap_or_default(),
+            stored,
         };
         if look.stored > 0 {
             first.get_or_insert(look);
@@ -206,6 +205,15 @@ async fn until_stored(url: &str, orders: u64, started: Instant, stage: &Stage) -
         stage.tell("orders stored of the backlog:", last, orders);
         tokio::time::sleep(STORED_POLL).await;
     }
+}
+
+/// Orders that a PostgreSQL has counted: cheap enough to be asked for again and again.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn stored_orders(conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let stored: i64 = sqlx::query_scalar(STORED).fetch_one(conn).await?;
+    Ok(u64::try_from(stored).unwrap_or_default())
 }
 
 async fn in_time<T>(asking: impl Future<Output = T>) -> Result<T, String> {

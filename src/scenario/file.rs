@@ -273,7 +273,7 @@ impl Scenario {
         let mut names = Names::default();
         let processes = (0..setup.nodes).map(node_name);
         let instances = setup.services.iter().flat_map(|service| service.instances());
-        let processes = processes.chain(instances.map(|&instance| instance.to_owned()));
+        let processes = processes.chain(instances.map(str::to_owned));
         names.0.extend(processes.map(|name| (name, Kind::Process)));
         let (versions, nodes) = (&setup.versions.0, setup.nodes);
         let menu = setup.menu();

@@ -47,7 +47,7 @@ mod turns;
 mod viewers;
 mod world;
 
-pub use backlog::BacklogOutcome;
+pub use backlog::{BacklogOutcome, stored_orders};
 pub use breakpoint::{Breakpoint, Trial};
 pub use experiment::{Chart, Experiment};
 pub use file::{

@@ -72,15 +72,14 @@ impl Service {
     }
 
     /// What runs for it.
-    pub(super) const fn instances(self) -> &'static [&'static str] {
+    pub(super) fn instances(self) -> Vec<&'static str> {
         match self {
-            Self::Postgres => &["postgres"],
-            Self::Redis => &["redis"],
-            Self::Kafka => &["kafka"],
-            Self::Flink => &["flink-jobmanager", "flink-taskmanager", "flink-gateway"],
-            Self::FlinkJobmanager => &["flink-jobmanager"],
-            Self::FlinkTaskmanager => &["flink-taskmanager"],
-            Self::Toxiproxy => &["toxiproxy"],
+            Self::Flink => vec![
+                Self::FlinkJobmanager.name(),
+                Self::FlinkTaskmanager.name(),
+                "flink-gateway",
+            ],
+            one => vec![one.name()],
         }
     }
 }
@@ -186,7 +185,7 @@ impl Services {
     }
 
     fn signal(&self, service: Service, signal: Signal) -> Result<(), String> {
-        let instances = service.instances().iter();
+        let instances = service.instances().into_iter();
         // Each of them, whatever became of the one before.
         let told: Vec<_> = instances.map(|instance| self.signal_one(instance, signal)).collect();
         told.into_iter().collect()

@@ -242,7 +242,7 @@ impl World {
         let services = self.services.iter().flat_map(|services| {
             let own = self.wanted.iter().filter(|service| **service != Service::Toxiproxy);
             let instances = own.flat_map(|service| service.instances());
-            instances.map(|instance| ((*instance).to_owned(), services.process(instance)))
+            instances.map(|instance| (instance.to_owned(), services.process(instance)))
         });
         hosts.chain(services).collect()
     }
