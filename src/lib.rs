@@ -5,6 +5,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 mod exchange;
+mod fast_lane;
 pub mod http;
 pub mod load;
 pub mod logs;

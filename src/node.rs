@@ -16,6 +16,7 @@ use coffee_rt_actors::telemetry::Telemetry;
 use tokio::sync::watch;
 
 use crate::config::{Config, Version};
+use crate::fast_lane::FastLane;
 use crate::http::{AcceptorArgs, App, AppParts, FaultAccess, Listening, Readiness, RunningVersion};
 use crate::stores;
 use crate::tree::{self, Branches, Shared, V1Direct, V2RedisStreams, V3Kafka, V3Storing};
@@ -40,7 +41,8 @@ pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Resul
     let (listening, address) = Listening::on(config.listen)
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}; is another node running?", config.listen))?;
     let supervision = Arc::new(Tree::default());
-    let (spec, app) = assemble(&config, &store, bus, (&listening, address), supervision.clone())?;
+    let lane = FastLane::open().context("the thread for commits cannot be started")?;
+    let (spec, app) = assemble(&config, &store, bus, (&listening, address), (&supervision, &lane))?;
     let versions: Vec<_> = config.running_versions().iter().map(|version| version.name()).collect();
     tracing::info!(%address, engine = app.engine, versions = versions.join(","), "listening");
 
@@ -63,7 +65,7 @@ fn assemble(
     store: &Arc<dyn OrderStore>,
     bus: Option<Arc<dyn DeltaBus>>,
     (listening, address): (&Listening, SocketAddr),
-    supervision: Arc<Tree>,
+    (supervision, lane): (&Arc<Tree>, &FastLane),
 ) -> anyhow::Result<(SupervisorSpec, Arc<App>)> {
     let registry = prometheus::Registry::new();
     let telemetry = Telemetry::register(&registry)?;
@@ -83,7 +85,7 @@ fn assemble(
     let mut versions = Vec::new();
     let mut running = BTreeMap::new();
     for version in config.running_versions() {
-        let (spec, part) = branch(version, config, store, &deltas, &telemetry)?;
+        let (spec, part) = branch(version, config, store, &deltas, &telemetry, lane)?;
         versions.push((version.name(), spec));
         running.insert(version, part);
     }
@@ -92,7 +94,7 @@ fn assemble(
             running,
             engine,
             board,
-            tree: supervision,
+            tree: supervision.clone(),
             health: health.subscribe(),
             fault_access: fault_access(config),
             menu: config.menu.clone(),
@@ -114,7 +116,9 @@ fn branch(
     store: &Arc<dyn OrderStore>,
     deltas: &Deltas,
     telemetry: &Telemetry,
+    lane: &FastLane,
 ) -> anyhow::Result<(SupervisorSpec, RunningVersion)> {
+    let lane = lane.handle();
     let (store, deltas) = (store.clone(), deltas.clone());
     let (credit_orders, order_deadline) = (config.limits.credit_orders, config.order_deadline());
     let (spec, desk, readiness, engine) = match version {
@@ -125,6 +129,7 @@ fn branch(
                 batchers: config.v1.batchers,
                 credit_orders,
                 order_deadline,
+                lane,
                 metrics: telemetry.batches(version.name()),
             });
             (spec, desk, Readiness::Shards(shards), None)
@@ -137,6 +142,7 @@ fn branch(
                 readers: config.v2.readers,
                 credit_orders,
                 order_deadline,
+                lane,
                 telemetry: telemetry.clone(),
             });
             (spec, desk, Readiness::Log(log), None)
@@ -160,6 +166,7 @@ fn branch(
                 },
                 credit_orders,
                 order_deadline,
+                lane,
             });
             (spec, desk, Readiness::Log(log), engine)
         }

@@ -94,6 +94,11 @@ impl Worker for Appender {
         Ok(())
     }
 
+    /// While the log is away, what arrives is refused at once.
+    fn is_busy(&self) -> bool {
+        self.busy && !self.backoff.is_away()
+    }
+
     /// Appends what is left; by now nothing new arrives.
     async fn stop(&mut self) {
         let began = Instant::now();

@@ -146,6 +146,11 @@ impl<C: Consignment> Worker for Batcher<C> {
         Ok(())
     }
 
+    /// While the store is away, what arrives is refused at once.
+    fn is_busy(&self) -> bool {
+        self.busy && !self.backoff.is_away()
+    }
+
     /// Commits what is left; by now nothing new arrives.
     async fn stop(&mut self) {
         // What waits is safe in the partition, which may be another node's by now.

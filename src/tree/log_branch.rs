@@ -13,6 +13,7 @@ use coffee_rt_actors::ports::OrderLog;
 use coffee_rt_actors::reader::ReaderMsg;
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
 use coffee_rt_actors::telemetry::{LogProduct, Telemetry};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// What the branch of a version with a log is made of.
@@ -33,6 +34,8 @@ pub(super) struct LogBranch {
     pub(super) credit_orders: usize,
     /// How long an order may take.
     pub(super) order_deadline: Duration,
+    /// Where those run whom customers wait for.
+    pub(super) lane: Handle,
 }
 
 /// The branch, the desk where its orders are handed in, and how its log is.
@@ -63,7 +66,7 @@ pub(super) fn log_branch(
         .collect();
     children.push(ChildSpec::worker::<LogWatch>("log-watch", watching, Slot::default()));
     children.extend(parts.storing);
-    children.push(ChildSpec::worker::<Appender>("appender", appending, appender));
+    children.push(ChildSpec::worker::<Appender>("appender", appending, appender).on(parts.lane));
     children.push(ChildSpec::worker::<Ingest<_>>("ingest", routing, ingest.clone()).with_load(credit.probe()));
 
     let spec = SupervisorSpec {

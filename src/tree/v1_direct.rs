@@ -10,7 +10,7 @@
 //! Limits: `limits.credit_orders` orders under way (further ones: 503), 1,000 orders in a transaction (the rest waits for
 //! the next), one transaction under way in each batcher.
 //!
-//! Batchers start first. The ingest finds them through slots, so each child restarts alone.
+//! Batchers start first, and run on a thread of their own (`src/fast_lane.rs`). The ingest finds them through slots, so each child restarts alone.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,6 +25,7 @@ use coffee_rt_actors::ports::OrderStore;
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
 use coffee_rt_actors::telemetry::BatchMetrics;
 use coffee_rt_actors::ticket::Ticket;
+use tokio::runtime::Handle;
 
 use crate::config::Version;
 
@@ -47,6 +48,8 @@ pub struct V1Direct {
     pub credit_orders: usize,
     /// How long an order may take.
     pub order_deadline: Duration,
+    /// Where those run whom customers wait for.
+    pub lane: Handle,
     /// What is counted.
     pub metrics: BatchMetrics,
 }
@@ -60,6 +63,7 @@ pub fn v1_direct(parts: V1Direct) -> (SupervisorSpec, OrderDesk, Vec<Arc<AtomicB
         batchers,
         credit_orders,
         order_deadline,
+        lane,
         metrics,
     } = parts;
     let (credit, ingest) = (Credit::new(credit_orders), Slot::default());
@@ -74,7 +78,7 @@ pub fn v1_direct(parts: V1Direct) -> (SupervisorSpec, OrderDesk, Vec<Arc<AtomicB
             metrics: metrics.clone(),
             partition: None,
         };
-        ChildSpec::worker::<Batcher<_>>(format!("batcher-{index}"), args, slot.clone())
+        ChildSpec::worker::<Batcher<_>>(format!("batcher-{index}"), args, slot.clone()).on(lane.clone())
     };
     let mut children: Vec<ChildSpec> = slots.iter().zip(&ready).enumerate().map(batcher).collect();
     let routing = IngestArgs { takers: slots };

@@ -30,6 +30,7 @@ use coffee_rt_actors::ports::{OrderStore, SharedLog};
 use coffee_rt_actors::reader::{MAX_ENTRIES_IN_HAND, Reader, ReaderArgs, ReaderMsg};
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
 use coffee_rt_actors::telemetry::{LogProduct, Telemetry};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::log_branch::{LogBranch, log_branch};
@@ -58,6 +59,8 @@ pub struct V2RedisStreams {
     pub credit_orders: usize,
     /// How long an order may take.
     pub order_deadline: Duration,
+    /// Where those run whom customers wait for.
+    pub lane: Handle,
     /// What is counted.
     pub telemetry: Telemetry,
 }
@@ -79,6 +82,7 @@ pub fn v2_redis_streams(parts: &V2RedisStreams) -> (SupervisorSpec, OrderDesk, w
         readers: readers.clone(),
         credit_orders: parts.credit_orders,
         order_deadline: parts.order_deadline,
+        lane: parts.lane.clone(),
     };
     log_branch(branch, &parts.telemetry)
 }

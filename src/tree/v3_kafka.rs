@@ -35,6 +35,7 @@ use coffee_rt_actors::partition_reader::{MAX_RECORDS_IN_HAND, PartitionReader, P
 use coffee_rt_actors::ports::{OrderStore, PartitionedLog};
 use coffee_rt_actors::supervision::{ChildSpec, CrewSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
 use coffee_rt_actors::telemetry::{LogProduct, Telemetry};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::log_branch::{LogBranch, log_branch};
@@ -59,6 +60,8 @@ pub struct V3Kafka {
     pub credit_orders: usize,
     /// How long an order may take.
     pub order_deadline: Duration,
+    /// Where those run whom customers wait for.
+    pub lane: Handle,
 }
 
 /// What a partition needs to be stored.
@@ -85,6 +88,7 @@ pub fn v3_kafka(parts: V3Kafka) -> (SupervisorSpec, OrderDesk, watch::Receiver<L
         follower: parts.follower,
         credit_orders: parts.credit_orders,
         order_deadline: parts.order_deadline,
+        lane: parts.lane,
     };
     log_branch(branch, &telemetry)
 }

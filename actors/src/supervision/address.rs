@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ractor::{ActorRef, ActorStatus, MessagingErr};
+use ractor::{ActorRef, ActorStatus};
 use tokio::sync::watch;
 
 use super::journal::{FirstWork, Journal};
+use super::mail::{Mail, Posted};
 use super::worker::Envelope;
 
 /// Counters of one generation of an actor, read by the tree without a message to the actor.
@@ -61,7 +62,8 @@ impl Gauge {
 
 /// One generation of a worker. Sending to a dead one fails and gives the message back.
 pub struct Address<M: Send + 'static> {
-    actor: ActorRef<Envelope<M>>,
+    actor: ActorRef<Envelope>,
+    mail: Arc<Mail<M>>,
     gauge: Arc<Gauge>,
 }
 
@@ -69,14 +71,15 @@ impl<M: Send + 'static> Clone for Address<M> {
     fn clone(&self) -> Self {
         Self {
             actor: self.actor.clone(),
+            mail: self.mail.clone(),
             gauge: self.gauge.clone(),
         }
     }
 }
 
 impl<M: Send + 'static> Address<M> {
-    pub(super) fn new(actor: ActorRef<Envelope<M>>, gauge: Arc<Gauge>) -> Self {
-        Self { actor, gauge }
+    pub(super) fn new(actor: ActorRef<Envelope>, mail: Arc<Mail<M>>, gauge: Arc<Gauge>) -> Self {
+        Self { actor, mail, gauge }
     }
 
     /// Puts a message into the mailbox. The mailbox itself has no limit: whatever is sent in number carries a permit.
@@ -84,12 +87,29 @@ impl<M: Send + 'static> Address<M> {
     /// # Errors
     /// Gives the message back where this generation is dead.
     pub fn send(&self, message: M) -> Result<(), M> {
+        self.post(message, Mail::send)
+    }
+
+    /// Puts a message into the mailbox for when this generation is no longer [busy](super::Worker::is_busy): many such
+    /// messages wake it once.
+    ///
+    /// # Errors
+    /// Gives the message back where this generation is dead.
+    pub fn leave(&self, message: M) -> Result<(), M> {
+        self.post(message, Mail::leave)
+    }
+
+    fn post(&self, message: M, how: impl FnOnce(&Mail<M>, M) -> Result<Posted, M>) -> Result<(), M> {
+        if !self.accepts() {
+            return Err(message);
+        }
         // Counted first, so that the mailbox never looks negative; a dead generation's counters are not shown.
         self.gauge.count_sent();
-        match self.actor.send_message(Envelope::Work(message)) {
-            Err(MessagingErr::SendErr(Envelope::Work(message))) => Err(message),
-            _ => Ok(()),
+        if how(&self.mail, message)? == Posted::Tell {
+            // Where it is ending, what it has not looked at is handled in its last moment, or is lost with it.
+            let _ = self.actor.send_message(Envelope::Mail);
         }
+        Ok(())
     }
 
     /// Puts a message into the mailbox after a while, unless this generation is dead by then. Limited like every message:
@@ -135,6 +155,17 @@ impl<M: Send + 'static> Slot<M> {
     pub fn send(&self, message: M) -> Result<(), M> {
         match self.0.borrow().as_ref() {
             Some(address) => address.send(message),
+            None => Err(message),
+        }
+    }
+
+    /// Leaves a message for the current generation, as [`Address::leave`] does.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn leave(&self, message: M) -> Result<(), M> {
+        match self.0.borrow().as_ref() {
+            Some(address) => address.leave(message),
             None => Err(message),
         }
     }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorRef, SpawnErr};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::context::TokioContext;
 
 use super::address::{Address, Gauge, Slot};
 use super::ended::{Ended, Life};
 use super::fault::Fault;
+use super::mail::Mail;
 use super::policy::{RestartPolicy, Strategy};
 use super::supervisor::{Supervisor, SupervisorArgs, SupervisorMsg};
 use super::tree::{Control, LoadProbe, NodeKind, Placement, Tree};
@@ -182,12 +185,12 @@ impl ChildSpec {
     pub fn worker<W: Worker>(name: impl Into<String>, args: W::Args, slot: Slot<W::Msg>) -> Self {
         let vacated = slot.clone();
         let launch = move |place: Place, supervisor: ActorCell| -> Launching {
-            let (args, slot, gauge) = (args.clone(), slot.clone(), place.gauge());
+            let (args, slot, gauge, mail) = (args.clone(), slot.clone(), place.gauge(), Arc::new(Mail::default()));
             Box::pin(async move {
-                let (host, ended) = Host::<W>::new();
+                let (host, ended) = Host::<W>::new(mail.clone());
                 let (actor, _) = Actor::spawn_linked(None, host, (args, gauge.clone()), supervisor).await?;
                 // No await from here on: a supervisor killed meanwhile has either started and noted a child, or neither.
-                slot.fill(Address::new(actor.clone(), gauge.clone()));
+                slot.fill(Address::new(actor.clone(), mail, gauge.clone()));
                 let target = actor.clone();
                 let inject = Arc::new(move |fault: Fault| drop(target.send_message(Envelope::Fault(fault))));
                 let control = Control {
@@ -234,6 +237,15 @@ impl ChildSpec {
             launch: Box::new(launch),
             retract: Box::new(|| {}),
         }
+    }
+
+    /// Runs it, and what it begins, on another tokio runtime than its supervisor's.
+    #[must_use]
+    pub fn on(mut self, runtime: Handle) -> Self {
+        let launch = self.launch;
+        self.launch =
+            Box::new(move |place, supervisor| Box::pin(TokioContext::new(launch(place, supervisor), runtime.clone())));
+        self
     }
 
     /// Shows this load in the tree.

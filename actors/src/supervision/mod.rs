@@ -15,6 +15,7 @@ mod ended;
 mod fault;
 mod guardian;
 mod journal;
+mod mail;
 mod policy;
 mod supervisor;
 mod tree;

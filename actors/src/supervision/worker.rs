@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::address::{Address, Gauge};
 use super::ended::{Ended, Life};
 use super::fault::Fault;
+use super::mail::Mail;
 
 /// Why a worker fails; its supervisor restarts it.
 pub type Failure = ActorProcessingErr;
@@ -26,16 +27,22 @@ pub trait Worker: Sized + Send + 'static {
     /// Handles one message. Any await in it may be the last thing this generation does.
     fn handle(&mut self, message: Self::Msg) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Whether it waits for the end of something that a message will tell, and does nothing with what is
+    /// [left](Address::leave) for it until then.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
     /// Finishes what was begun when the tree drains; not called after a kill or a failure.
     fn stop(&mut self) -> impl Future<Output = ()> + Send {
         async {}
     }
 }
 
-/// What travels in a hosted worker's mailbox.
-pub enum Envelope<M> {
-    /// A message of the application.
-    Work(M),
+/// What travels in a hosted worker's ractor mailbox.
+pub enum Envelope {
+    /// There are messages of the application.
+    Mail,
     /// A fault to suffer.
     Fault(Fault),
 }
@@ -44,24 +51,49 @@ pub enum Envelope<M> {
 ///
 /// The worker is in here and not in ractor's state: the state of a killed actor travels to its supervisor and would live
 /// there, with all it holds, until the supervisor looks at it.
-pub(super) struct Host<W> {
-    worker: Mutex<Option<W>>,
+pub(super) struct Host<W: Worker> {
+    hosted: Mutex<Option<Hosted<W>>>,
+    mail: Arc<Mail<W::Msg>>,
     _life: Life,
 }
 
-impl<W> Host<W> {
-    pub(super) fn new() -> (Self, Ended) {
+struct Hosted<W: Worker> {
+    worker: W,
+    /// Messages in hand: lost with the worker.
+    taken: Vec<W::Msg>,
+}
+
+impl<W: Worker> Host<W> {
+    pub(super) fn new(mail: Arc<Mail<W::Msg>>) -> (Self, Ended) {
         let (life, ended) = Life::new();
         let host = Self {
-            worker: Mutex::new(None),
+            hosted: Mutex::new(None),
+            mail,
             _life: life,
         };
         (host, ended)
     }
 }
 
+impl<W: Worker> Drop for Host<W> {
+    fn drop(&mut self) {
+        self.mail.close();
+    }
+}
+
+impl<W: Worker> Hosted<W> {
+    async fn handle_taken(&mut self, gauge: &Gauge) -> Result<(), Failure> {
+        for message in self.taken.drain(..) {
+            let outcome = self.worker.handle(message).await;
+            gauge.count_handled();
+            outcome?;
+        }
+        Ok(())
+    }
+}
+
 impl<W: Worker> Actor for Host<W> {
-    type Msg = Envelope<W::Msg>;
+    type Msg = Envelope;
     type State = Arc<Gauge>;
     type Arguments = (W::Args, Arc<Gauge>);
 
@@ -70,24 +102,32 @@ impl<W: Worker> Actor for Host<W> {
         myself: ActorRef<Self::Msg>,
         (args, gauge): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        let worker = W::start(args, Address::new(myself, gauge.clone())).await?;
-        *self.worker.lock().await = Some(worker);
+        let worker = W::start(args, Address::new(myself, self.mail.clone(), gauge.clone())).await?;
+        *self.hosted.lock().await = Some(Hosted {
+            worker,
+            taken: Vec::new(),
+        });
         Ok(gauge)
     }
 
     async fn handle(
         &self,
-        _myself: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         envelope: Self::Msg,
         gauge: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match envelope {
-            Envelope::Work(message) => {
-                let mut worker = self.worker.lock().await;
-                let Some(worker) = worker.as_mut() else { return Ok(()) };
-                let outcome = worker.handle(message).await;
-                gauge.count_handled();
-                outcome
+            Envelope::Mail => {
+                let mut hosted = self.hosted.lock().await;
+                let Some(hosted) = hosted.as_mut() else { return Ok(()) };
+                self.mail.take(&mut hosted.taken);
+                hosted.handle_taken(gauge).await?;
+                // By another note, not a loop: faults and the end of the tree must not wait for the end of a flood.
+                // While the tree drains no note is taken, and `post_stop` handles the rest.
+                if self.mail.has_more(hosted.worker.is_busy()) {
+                    let _ = myself.send_message(Envelope::Mail);
+                }
+                Ok(())
             }
             Envelope::Fault(fault) => {
                 fault.suffer().await;
@@ -96,9 +136,11 @@ impl<W: Worker> Actor for Host<W> {
         }
     }
 
-    async fn post_stop(&self, _myself: ActorRef<Self::Msg>, _: &mut Self::State) -> Result<(), ActorProcessingErr> {
-        if let Some(worker) = self.worker.lock().await.as_mut() {
-            worker.stop().await;
+    async fn post_stop(&self, _myself: ActorRef<Self::Msg>, gauge: &mut Self::State) -> Result<(), ActorProcessingErr> {
+        if let Some(hosted) = self.hosted.lock().await.as_mut() {
+            hosted.taken = self.mail.close();
+            hosted.handle_taken(gauge).await?;
+            hosted.worker.stop().await;
         }
         Ok(())
     }
