@@ -11,23 +11,22 @@ use crate::adapters::rows::{FoundRow, cells};
 
 /// Everything a commit changes, in one statement: one round trip, and no transaction left open by a paused node. What is
 /// inserted depends on the fence, so that a stale epoch changes nothing. An order that is stored already fails all of it.
-/// So what is counted can be summed up beforehand, and ids come in the order of the input.
+/// So what is counted can be summed up beforehand, and ids come in the order of the input. Arrays are unnested where rows
+/// are made of them: in `FROM` each of them is written to a list of its own first, which is a tenth of the statement.
 pub const COMMIT_NEW: &str = "WITH fence AS (
         UPDATE coffee_rt.shards SET seq = seq + 1,
             next_offset = coalesce($13::bigint, next_offset), mark = coalesce($14::bigint, mark),
             records = records + $15, repeated = repeated + $16, dead_lettered = dead_lettered + $17
         WHERE id = $1 AND epoch = $2 RETURNING seq
-    ), input AS (
-        SELECT i.* FROM fence, unnest($3::uuid[], $4::bigint[], $5::integer[], $6::smallint[], $7::smallint[])
-            AS i (message_id, ordered_us, price_cents, drink_id, store_id)
     ), added AS (
         INSERT INTO coffee_rt.order_rows (message_id, ordered_us, price_cents, drink_id, store_id)
-        SELECT message_id, ordered_us, price_cents, drink_id, store_id FROM input
+        SELECT unnest($3::uuid[]), unnest($4::bigint[]), unnest($5::integer[]), unnest($6::smallint[]),
+            unnest($7::smallint[]) FROM fence
         RETURNING id
     ), cells AS (
         INSERT INTO coffee_rt.rollups AS r (shard, minute, store_id, drink_id, orders, cents)
-        SELECT $1, c.* FROM fence, unnest($8::bigint[], $9::smallint[], $10::smallint[], $11::bigint[], $12::bigint[])
-            AS c (minute, store_id, drink_id, orders, cents) WHERE true
+        SELECT $1, unnest($8::bigint[]), unnest($9::smallint[]), unnest($10::smallint[]), unnest($11::bigint[]),
+            unnest($12::bigint[]) FROM fence
         ON CONFLICT (shard, minute, store_id, drink_id)
         DO UPDATE SET orders = r.orders + excluded.orders, cents = r.cents + excluded.cents
     ), totals AS (
