@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::database::{Database, Engine};
+use crate::database::{Database, Engine, WARM_UP};
 use crate::node::Server;
 use crate::progress::Progress;
 use crate::report::{Figure, Wanted, median};
@@ -12,8 +12,6 @@ use crate::wrk;
 const GOAL_RATIO: f64 = 0.5;
 /// The same where the order is acknowledged by Kafka, which shares the machine.
 const KAFKA_GOAL_RATIO: f64 = 0.4;
-/// Before the first round, so that both sides have their memory and code in place.
-const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Measures an engine, and tells the node's rate beside.
 pub async fn measure(
@@ -31,7 +29,11 @@ pub async fn measure(
     let (mut ratios, mut bare_rates, mut rates, mut waits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..=rounds {
         progress.say(format!("acks, {}: round {round} of {rounds}", engine.name()));
-        let duration = if round == 0 { WARM_UP } else { duration };
+        let [duration, bare_duration] = if round == 0 {
+            [engine.warm_up(), WARM_UP]
+        } else {
+            [duration, duration]
+        };
         // Taking turns at being first: a drift of the machine's speed favours neither.
         let node_first = round % 2 == 1;
         let early = if node_first {
@@ -39,7 +41,7 @@ pub async fn measure(
         } else {
             None
         };
-        let bare = wrk::run(reference.address, Engine::V1_PATH, duration, database.folder()).await?;
+        let bare = wrk::run(reference.address, Engine::V1_PATH, bare_duration, database.folder()).await?;
         let run = match early {
             Some(run) => run,
             None => wrk::run(node.address, engine.order_path(), duration, database.folder()).await?,

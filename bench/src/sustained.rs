@@ -38,7 +38,9 @@ pub async fn measure(engine: Engine, rounds: u32, duration: Duration, progress: 
         Server::reference(database.folder()).await?,
         Server::node(&database).await?,
     );
-    let (mut ratios, mut rates, mut acknowledged) = (Vec::new(), Vec::new(), 0);
+    progress.say(format!("sustained, {}: warming up", engine.name()));
+    let warm_up = wrk::run(node.address, engine.order_path(), engine.warm_up(), database.folder()).await?;
+    let (mut ratios, mut rates, mut acknowledged) = (Vec::new(), Vec::new(), warm_up.requests);
     for round in 1..=rounds {
         let bare = wrk::run(reference.address, Engine::V1_PATH, duration, database.folder()).await?;
         let (mut best, mut step) = (0.0, FIRST);
@@ -62,7 +64,8 @@ pub async fn measure(engine: Engine, rounds: u32, duration: Duration, progress: 
         ratios.push(best / bare.rate());
         rates.push(best);
     }
-    database.check(acknowledged, 0).await?;
+    // The generator leaves the warm-up with an order under way on each connection.
+    database.check(acknowledged, u64::from(wrk::CONNECTIONS)).await?;
     node.stop().await?;
     reference.stop().await?;
     database.delete().await?;

@@ -114,7 +114,7 @@ async fn moving_the_position_before_the_commit_is_found() {
                 );
                 return;
             }
-            _ => panic!("{code}: {said}"),
+            _ => panic!("{code}: {said}: {:#}", report["evidence"]),
         }
     }
     panic!("nothing was found in {SEEDS} runs");
