@@ -58,8 +58,8 @@ impl<M: From<Ticket> + Send + 'static> Worker for Ingest<M> {
             ticket
         };
         let shard = shard_of(ticket.order.message_id, self.takers.len());
-        // A taker that is busy looks when it has time for more. One that is being restarted gives the ticket back; dropping it tells the sender to come again, so that
-        // one dead batcher holds up nobody else's orders.
+        // A taker that is busy looks at it when it is not. One that is being restarted gives it back; dropping it tells the
+        // sender to come again, so that one dead batcher holds up nobody else's orders.
         if self.takers[shard].leave(M::from(ticket)).is_ok() {
             self.me.worked();
         }

@@ -15,7 +15,8 @@
 //! transaction, one of each under way, `v2.backlog_orders` entries in the stream (further ones: 503), 4,000 entries in a
 //! reader's hands (the rest waits in the stream), 100,000 dead letters (further ones wait in the stream).
 //!
-//! Sinks start first. Everything but the pairs goes through slots, so each child restarts alone.
+//! Sinks start first. Everything but the pairs goes through slots, so each child restarts alone. The appender runs on a
+//! thread of its own (`src/fast_lane.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -20,7 +20,8 @@
 //! While a job on Flink stores, the group gives this node no partition, and the follower has the aggregator read what the job
 //! has stored.
 //!
-//! Sinks start first. Everything but the pairs goes through slots, so each child restarts alone.
+//! Sinks start first. Everything but the pairs goes through slots, so each child restarts alone. The appender runs on a
+//! thread of its own (`src/fast_lane.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
