@@ -94,9 +94,9 @@ impl Worker for Appender {
         Ok(())
     }
 
-    /// While the log is away, what arrives is refused at once.
+    /// While the log is absent, what arrives is looked at as it arrives: when it came decides whether it is refused.
     fn is_busy(&self) -> bool {
-        self.busy && !self.backoff.is_away()
+        self.busy && !self.backoff.is_absent()
     }
 
     /// Appends what is left; by now nothing new arrives.

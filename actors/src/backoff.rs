@@ -43,6 +43,12 @@ impl Backoff {
         self.is_away() && !std::mem::replace(&mut self.is_told, true)
     }
 
+    /// Whether its last answer is missing.
+    #[must_use]
+    pub const fn is_absent(&self) -> bool {
+        self.away_since.is_some()
+    }
+
     /// Whether it has been away for so long that requests are refused rather than kept waiting.
     #[must_use]
     pub fn is_away(&self) -> bool {

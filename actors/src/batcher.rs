@@ -146,9 +146,9 @@ impl<C: Consignment> Worker for Batcher<C> {
         Ok(())
     }
 
-    /// While the store is away, what arrives is refused at once.
+    /// While the store is absent, what arrives is looked at as it arrives: when it came decides whether it is refused.
     fn is_busy(&self) -> bool {
-        self.busy && !self.backoff.is_away()
+        self.busy && !self.backoff.is_absent()
     }
 
     /// Commits what is left; by now nothing new arrives.

@@ -182,6 +182,41 @@ async fn an_absent_store_is_said_to_be_away_and_missed_no_longer_than_it_is() {
     }
 }
 
+/// An attempt after a failed one goes on when the store counts as away: when an order came decides what becomes of it.
+#[tokio::test(start_paused = true)]
+async fn a_long_attempt_refuses_who_came_late_at_once_and_nobody_who_came_in_time() {
+    let (node, mut random) = (Node::start(CREDIT).await, seeded());
+    let first = new_order(&mut random);
+    // Of the same batcher: only that one misses the store.
+    let shard = |order: &Order| order.message_id.as_u64_pair().1 % 2;
+    let orders: Vec<_> = std::iter::repeat_with(|| new_order(&mut random))
+        .filter(|order| shard(order) == shard(&first))
+        .take(40)
+        .collect();
+    let (early, late) = orders.split_at(20);
+    node.store.behave(|store| store.commits = Reach::Away);
+    let mut placing = vec![node.place(&first)];
+    eventually("a commit has failed", || node.store.commits_begun() >= 2).await;
+    node.store
+        .behave(|store| (store.commits, store.hold_commits) = (Reach::Up, true));
+    sleep(Duration::from_secs(1)).await;
+    placing.extend(early.iter().map(|order| node.place(order)));
+    sleep(Duration::from_millis(RETRY_BATCH_MS)).await;
+    let began = Instant::now();
+    for order in late {
+        let refused = node.desk.place(order.clone()).await;
+        assert!(matches!(refused, Err(Refusal::StoreAway(_))), "{refused:?}");
+    }
+    assert!(began.elapsed() < Duration::from_millis(10), "{:?}", began.elapsed());
+    node.store.behave(|store| store.hold_commits = false);
+    for placing in placing {
+        let answer = placing.await.unwrap();
+        assert!(matches!(answer, Ok(Acknowledged::Stored { .. })), "{answer:?}");
+    }
+    node.is_consistent().await;
+    node.grove.drain().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_the_store_reaches_the_customer_and_nobody_else() {
     let (node, mut random) = (Node::start(CREDIT).await, seeded());
