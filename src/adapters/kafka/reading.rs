@@ -22,10 +22,6 @@ const FETCH_MIN_BYTES: u64 = 64 * 1024;
 /// How long a client that has read so far ahead waits before it looks again; a second unless told, in which the store waits.
 const FETCH_QUEUE_BACKOFF_MS: u64 = 5;
 
-/// How long it waits after an answer that the topic is unknown. Until it asks again, one that is made anew must not have
-/// grown to where the reader is: nothing would tell it from the one before.
-const FETCH_ERROR_BACKOFF_MS: u64 = 10;
-
 /// The client; closed off the threads of the actors, for that takes a while.
 pub(super) struct Reading(Option<BaseConsumer<Quiet>>);
 
@@ -64,11 +60,7 @@ fn consumer(settings: &ClientSettings, own: &[(&str, &str)]) -> Result<BaseConsu
         ("fetch.wait.max.ms", &FETCH_WAIT_MS.to_string()),
         ("fetch.min.bytes", &FETCH_MIN_BYTES.to_string()),
         ("fetch.queue.backoff.ms", &FETCH_QUEUE_BACKOFF_MS.to_string()),
-        ("fetch.error.backoff.ms", &FETCH_ERROR_BACKOFF_MS.to_string()),
-        (
-            "topic.metadata.refresh.fast.interval.ms",
-            &FETCH_ERROR_BACKOFF_MS.to_string(),
-        ),
+        ("fetch.error.backoff.ms", "100"),
     ]);
     config
         .set("group.id", &settings.names.group)
