@@ -42,7 +42,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()> + Send) -> Resul
         .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}; is another node running?", config.listen))?;
     let supervision = Arc::new(Tree::default());
     let lane = FastLane::open().context("the thread for commits cannot be started")?;
-    let (spec, app) = assemble(&config, &store, bus, (&listening, address), (&supervision, &lane))?;
+    let (spec, app) = assemble(&config, &store, bus, (&listening, address), supervision.clone(), &lane)?;
     let versions: Vec<_> = config.running_versions().iter().map(|version| version.name()).collect();
     tracing::info!(%address, engine = app.engine, versions = versions.join(","), "listening");
 
@@ -65,7 +65,8 @@ fn assemble(
     store: &Arc<dyn OrderStore>,
     bus: Option<Arc<dyn DeltaBus>>,
     (listening, address): (&Listening, SocketAddr),
-    (supervision, lane): (&Arc<Tree>, &FastLane),
+    supervision: Arc<Tree>,
+    lane: &FastLane,
 ) -> anyhow::Result<(SupervisorSpec, Arc<App>)> {
     let registry = prometheus::Registry::new();
     let telemetry = Telemetry::register(&registry)?;
@@ -94,7 +95,7 @@ fn assemble(
             running,
             engine,
             board,
-            tree: supervision.clone(),
+            tree: supervision,
             health: health.subscribe(),
             fault_access: fault_access(config),
             menu: config.menu.clone(),

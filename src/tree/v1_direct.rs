@@ -10,7 +10,8 @@
 //! Limits: `limits.credit_orders` orders under way (further ones: 503), 1,000 orders in a transaction (the rest waits for
 //! the next), one transaction under way in each batcher.
 //!
-//! Batchers start first, and run on a thread of their own (`src/fast_lane.rs`). The ingest finds them through slots, so each child restarts alone.
+//! Batchers start first, and run on a thread of their own (`src/fast_lane.rs`). The ingest finds them through slots, so
+//! each child restarts alone.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -153,10 +153,7 @@ impl<M: Send + 'static> Slot<M> {
     /// # Errors
     /// Gives the message back where there is none, or where it just died.
     pub fn send(&self, message: M) -> Result<(), M> {
-        match self.0.borrow().as_ref() {
-            Some(address) => address.send(message),
-            None => Err(message),
-        }
+        self.post(message, Address::send)
     }
 
     /// Leaves a message for the current generation, as [`Address::leave`] does.
@@ -164,8 +161,12 @@ impl<M: Send + 'static> Slot<M> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn leave(&self, message: M) -> Result<(), M> {
+        self.post(message, Address::leave)
+    }
+
+    fn post(&self, message: M, how: impl FnOnce(&Address<M>, M) -> Result<(), M>) -> Result<(), M> {
         match self.0.borrow().as_ref() {
-            Some(address) => address.leave(message),
+            Some(address) => how(address, message),
             None => Err(message),
         }
     }
