@@ -33,14 +33,19 @@ impl Credit {
         self.permits.clone().try_acquire_owned().ok().map(Permit)
     }
 
+    /// Takes so many permits as one, if there are as many.
+    #[must_use]
+    pub fn try_take_all(&self, weight: usize) -> Option<Permit> {
+        let permits = u32::try_from(weight).ok()?;
+        self.permits.clone().try_acquire_many_owned(permits).ok().map(Permit)
+    }
+
     /// Takes so many permits as one, or those that are left where there is one at least: what is heavier than the rest of
     /// the credit is let through, and nothing after it.
     #[must_use]
     pub fn try_take_heavy(&self, weight: usize) -> Option<Permit> {
-        let permits = u32::try_from(weight.min(self.available()))
-            .ok()
-            .filter(|some| *some > 0)?;
-        self.permits.clone().try_acquire_many_owned(permits).ok().map(Permit)
+        let permits = weight.min(self.available());
+        (permits > 0).then(|| self.try_take_all(permits))?
     }
 
     /// Permits that are left.

@@ -1,6 +1,7 @@
 //! An entry of a log on its way to the store, and back to the reader that acknowledges it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -8,21 +9,89 @@ use tokio::sync::Notify;
 use crate::backoff::unless_it_panics;
 use crate::credit::Permit;
 use crate::domain::Order;
-use crate::ports::{EntryId, LogError, LogReader, Poison, PoisonReason};
+use crate::ports::{Entry, EntryId, LogError, LogReader, Part, Poison, PoisonReason, Settlement, part_of};
 use crate::reader::ReaderMsg;
 use crate::supervision::Slot;
 use crate::ticket::{Answer, Consignment, Refusal};
 
-/// An entry on its way to the store. It waits for an absent store: the log keeps it safe meanwhile.
+/// An entry whose orders are on their way to the store. When the last of its tickets goes, it is settled if each order was
+/// decided, and else read again.
+struct OpenEntry {
+    id: EntryId,
+    orders: usize,
+    decided: AtomicUsize,
+    poison: Mutex<Vec<Poison>>,
+    permit: Permit,
+    settled: Arc<Settled>,
+}
+
+impl OpenEntry {
+    fn new(entry: &Entry, permit: Permit, settled: Arc<Settled>) -> Arc<Self> {
+        Arc::new(Self {
+            id: entry.id,
+            orders: entry.orders.len(),
+            decided: AtomicUsize::new(0),
+            poison: Mutex::default(),
+            permit,
+            settled,
+        })
+    }
+
+    /// One of its orders is stored, or never will be.
+    fn decide(&self, poison: Option<Poison>) {
+        self.poison.lock().extend(poison);
+        self.decided.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lets go of it. Whoever is the last one to do so gets it, where it is settled.
+    fn close(self: Arc<Self>) -> Option<Done> {
+        let entry = Arc::into_inner(self)?;
+        (entry.decided.into_inner() == entry.orders).then(|| Done {
+            entry: Settlement {
+                id: entry.id,
+                orders: entry.orders,
+                poison: entry.poison.into_inner(),
+            },
+            permit: entry.permit,
+        })
+    }
+}
+
+/// An order of an entry on its way to the store. It waits for an absent store: the log keeps it safe meanwhile.
 pub struct LogTicket {
-    /// Where it stands.
-    pub id: EntryId,
-    /// What was ordered.
-    pub order: Arc<Order>,
-    /// Given back when the entry is acknowledged.
-    pub permit: Permit,
-    /// Where it is left when it is stored.
-    pub settled: Arc<Settled>,
+    entry: Arc<OpenEntry>,
+    part: Part,
+    order: Arc<Order>,
+}
+
+impl LogTicket {
+    /// The tickets of an entry's orders; an entry without any good one is settled at once. The permit is given back when
+    /// the entry is acknowledged.
+    pub(crate) fn of(entry: Entry, permit: Permit, settled: &Arc<Settled>) -> Vec<Self> {
+        let (orders, open) = (entry.orders.len(), OpenEntry::new(&entry, permit, settled.clone()));
+        let mut tickets = Vec::with_capacity(orders);
+        for (index, order) in entry.orders.into_iter().enumerate() {
+            match order {
+                Ok(order) => tickets.push(Self {
+                    entry: open.clone(),
+                    part: part_of(orders, index),
+                    order,
+                }),
+                Err(poison) => open.decide(Some(poison)),
+            }
+        }
+        settled.add(open.close());
+        tickets
+    }
+
+    /// The entry, as if all of its orders were stored.
+    pub(crate) fn settlement(&self) -> Settlement {
+        Settlement {
+            id: self.entry.id,
+            orders: self.entry.orders,
+            poison: Vec::new(),
+        }
+    }
 }
 
 impl Consignment for LogTicket {
@@ -33,45 +102,39 @@ impl Consignment for LogTicket {
     }
 
     fn answer(answered: Vec<(Self, Answer)>) {
-        let Some(settled) = answered.first().map(|(ticket, _)| ticket.settled.clone()) else {
+        let Some(settled) = answered.first().map(|(ticket, _)| ticket.entry.settled.clone()) else {
             return;
         };
         settled.add(answered.into_iter().filter_map(|(ticket, answer)| {
-            let poison = match answer {
-                Ok(_) => None,
-                Err(refusal) => Some(poison(ticket.id, &refusal)?),
-            };
-            Some(Done {
-                id: ticket.id,
-                poison,
-                permit: ticket.permit,
-            })
+            match answer {
+                Ok(_) => ticket.entry.decide(None),
+                Err(refusal) => ticket.entry.decide(Some(poison(ticket.part, &refusal)?)),
+            }
+            ticket.entry.close()
         }));
     }
 }
 
 /// None where the store has not decided: the entry stays in the log, and is read again.
-fn poison(id: EntryId, refusal: &Refusal) -> Option<Poison> {
+fn poison(part: Part, refusal: &Refusal) -> Option<Poison> {
     let reason = match refusal {
         Refusal::KeyReused => PoisonReason::KeyReused,
         Refusal::Rejected(_) => PoisonReason::Refused,
         _ => return None,
     };
     Some(Poison {
-        id,
+        part,
         reason,
         detail: refusal.to_string(),
     })
 }
 
-/// An entry that the log may forget: it is stored, or never will be.
+/// An entry that the log may forget.
 pub struct Done {
-    /// Where it stands.
-    pub id: EntryId,
-    /// Why it never will be.
-    pub poison: Option<Poison>,
+    /// What became of it.
+    pub entry: Settlement,
     /// Given back when the log has forgotten it.
-    pub permit: Permit,
+    permit: Permit,
 }
 
 /// Where settled entries wait for their acknowledgement. Outlives the generations of a reader.
@@ -94,9 +157,14 @@ impl Settled {
 
     /// Leaves entries, and tells the reader.
     pub fn add(&self, done: impl IntoIterator<Item = Done>) {
-        self.list.lock().extend(done);
-        self.added.notify_one();
-        let _ = self.reader.send(ReaderMsg::Settle);
+        let mut list = self.list.lock();
+        let before = list.len();
+        list.extend(done);
+        if list.len() > before {
+            drop(list);
+            self.added.notify_one();
+            let _ = self.reader.send(ReaderMsg::Settle);
+        }
     }
 
     /// Leaves entries whose acknowledgement failed; the reader knows.
@@ -129,30 +197,42 @@ pub struct Acknowledgement {
 /// Acknowledges what is stored and buries what never will be.
 pub(crate) async fn acknowledge(log: &dyn LogReader, done: Vec<Done>) -> Acknowledgement {
     let mut ended = Acknowledgement {
-        ids: done.iter().map(|done| done.id).collect(),
+        ids: done.iter().map(|done| done.entry.id).collect(),
         rest: Vec::new(),
         buried: Vec::new(),
         error: None,
     };
-    let (poisonous, stored): (Vec<_>, Vec<_>) = done.into_iter().partition(|done| done.poison.is_some());
+    let (poisonous, stored): (Vec<_>, Vec<_>) = done.into_iter().partition(|done| !done.entry.poison.is_empty());
     if !stored.is_empty() {
-        let ids: Vec<_> = stored.iter().map(|done| done.id).collect();
-        if let Err(error) = unless_it_panics(log.acknowledge(&ids), LogError::Away).await {
-            ended.rest.extend(stored);
+        let (entries, permits) = apart(stored);
+        if let Err(error) = unless_it_panics(log.acknowledge(&entries), LogError::Away).await {
+            ended.rest.extend(together(entries, permits));
             ended.error = Some(error);
         }
     }
     if !poisonous.is_empty() {
-        let poison: Vec<_> = poisonous.iter().filter_map(|done| done.poison.clone()).collect();
-        match unless_it_panics(log.bury(&poison), LogError::Away).await {
-            Ok(()) => ended.buried.extend(poison.iter().map(|poison| poison.reason)),
+        let (entries, permits) = apart(poisonous);
+        match unless_it_panics(log.bury(&entries), LogError::Away).await {
+            Ok(()) => {
+                let poison = entries.iter().flat_map(|entry| &entry.poison);
+                ended.buried.extend(poison.map(|poison| poison.reason));
+            }
             Err(error) => {
-                ended.rest.extend(poisonous);
+                ended.rest.extend(together(entries, permits));
                 ended.error = Some(error);
             }
         }
     }
     ended
+}
+
+fn apart(done: Vec<Done>) -> (Vec<Settlement>, Vec<Permit>) {
+    done.into_iter().map(|done| (done.entry, done.permit)).unzip()
+}
+
+fn together(entries: Vec<Settlement>, permits: Vec<Permit>) -> impl Iterator<Item = Done> {
+    let both = entries.into_iter().zip(permits);
+    both.map(|(entry, permit)| Done { entry, permit })
 }
 
 #[cfg(test)]
@@ -164,23 +244,32 @@ mod tests {
     use crate::domain::{Cents, Instant};
     use crate::ticket::Acknowledged;
 
+    fn tickets_of(number: u64, orders: usize, credit: &Credit, settled: &Arc<Settled>) -> Vec<LogTicket> {
+        let order = |part: usize| Order {
+            message_id: Uuid::from_u64_pair(number, part as u64),
+            drink: "latte".into(),
+            store: "uptown".into(),
+            price: Cents(450),
+            at: Instant(0),
+            accepted_at: Instant(0),
+            trace: None,
+        };
+        let entry = Entry {
+            id: EntryId(number, 0),
+            orders: (0..orders).map(|part| Ok(Arc::new(order(part)))).collect(),
+        };
+        LogTicket::of(entry, credit.try_take_all(orders).unwrap(), settled)
+    }
+
+    fn reasons(done: &[Done]) -> Vec<(u64, Vec<(Part, PoisonReason)>)> {
+        let of = |entry: &Settlement| entry.poison.iter().map(|poison| (poison.part, poison.reason)).collect();
+        done.iter().map(|done| (done.entry.id.0, of(&done.entry))).collect()
+    }
+
     #[test]
     fn only_what_the_store_decided_is_settled() {
         let (settled, credit) = (Arc::new(Settled::default()), Credit::new(4));
-        let ticket = |number| LogTicket {
-            id: EntryId(number, 0),
-            order: Arc::new(Order {
-                message_id: Uuid::from_u128(number.into()),
-                drink: "latte".into(),
-                store: "uptown".into(),
-                price: Cents(450),
-                at: Instant(0),
-                accepted_at: Instant(0),
-                trace: None,
-            }),
-            permit: credit.try_take().unwrap(),
-            settled: settled.clone(),
-        };
+        let ticket = |number| tickets_of(number, 1, &credit, &settled).pop().unwrap();
         LogTicket::answer(vec![
             (ticket(1), Ok(Acknowledged::Stored { id: 7 })),
             (ticket(2), Err(Refusal::StoreAway("at the end".to_owned()))),
@@ -188,18 +277,32 @@ mod tests {
             (ticket(4), Err(Refusal::Rejected("too dear".to_owned()))),
         ]);
         let done = settled.take();
-        let reasons: Vec<_> = done
-            .iter()
-            .map(|d| (d.id.0, d.poison.as_ref().map(|p| p.reason)))
-            .collect();
-        assert_eq!(
-            reasons,
-            [
-                (1, None),
-                (3, Some(PoisonReason::KeyReused)),
-                (4, Some(PoisonReason::Refused))
-            ]
-        );
+        let expected = [
+            (1, vec![]),
+            (3, vec![(None, PoisonReason::KeyReused)]),
+            (4, vec![(None, PoisonReason::Refused)]),
+        ];
+        assert_eq!(reasons(&done), expected);
         assert_eq!(credit.in_flight(), 3);
+    }
+
+    #[test]
+    fn an_entry_is_settled_when_its_last_order_is_decided() {
+        let (settled, credit) = (Arc::new(Settled::default()), Credit::new(100));
+        let stored = |ticket| (ticket, Ok(Acknowledged::Stored { id: 7 }));
+        let mut first = tickets_of(1, 3, &credit, &settled);
+        let last = first.pop().unwrap();
+        LogTicket::answer(first.into_iter().map(stored).collect());
+        assert!(settled.take().is_empty() && credit.in_flight() == 3);
+        LogTicket::answer(vec![(last, Err(Refusal::KeyReused))]);
+        let done = settled.take();
+        assert_eq!(reasons(&done), [(1, vec![(Some(2), PoisonReason::KeyReused)])]);
+        drop(done);
+        assert_eq!(credit.in_flight(), 0);
+
+        let mut lost = tickets_of(2, 2, &credit, &settled);
+        LogTicket::answer(vec![stored(lost.pop().unwrap())]);
+        drop(lost);
+        assert!(settled.take().is_empty() && credit.in_flight() == 0);
     }
 }

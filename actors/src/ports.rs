@@ -17,7 +17,8 @@ mod partitions;
 pub use cache::{CACHED_HOURS, CacheAway, CacheWrite, CachedMetrics, MetricsCache};
 pub use engine::{Engine, EngineError, EngineView, JobStatus, StreamEngine};
 pub use log::{
-    Durability, Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, PartitionLag, Poison, PoisonReason, SharedLog,
+    Durability, Entry, EntryId, LogError, LogReader, LogStatus, MAX_ENTRY_ORDERS, OrderLog, Part, PartitionLag, Poison,
+    PoisonReason, Settlement, SharedLog, part_of,
 };
 pub use partitions::{BYTES_PER_WEIGHT, Beginning, Partition, PartitionStream, PartitionedLog, PoisonRecord, Record};
 

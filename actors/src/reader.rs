@@ -15,13 +15,15 @@ use crate::backoff::{Backoff, unless_it_panics};
 use crate::batcher::{BatcherMsg, MAX_BATCH_ORDERS};
 use crate::credit::Credit;
 use crate::drill;
-use crate::log_ticket::{Acknowledgement, Done, LogTicket, Settled, acknowledge};
-use crate::ports::{Entry, EntryId, LogError, LogReader};
+use crate::log_ticket::{Acknowledgement, LogTicket, Settled, acknowledge};
+use crate::ports::{Entry, EntryId, LogError, LogReader, MAX_ENTRY_ORDERS};
 use crate::supervision::{Address, Failure, Slot, Worker};
 use crate::telemetry::ReadMetrics;
 
-/// Entries that one reader may have in hand: read, and not yet acknowledged.
-pub const MAX_ENTRIES_IN_HAND: usize = 4 * MAX_BATCH_ORDERS;
+/// Orders that one reader may have in hand: read, and not yet acknowledged.
+pub const MAX_ORDERS_IN_HAND: usize = 4 * MAX_BATCH_ORDERS;
+/// There is room for an entry, or there will be.
+const _: () = assert!(MAX_ENTRY_ORDERS <= MAX_ORDERS_IN_HAND);
 /// The least time between two readings that do not fill a batch: each costs the log a write to its disk.
 pub const READ_INTERVAL_MS: u64 = 10;
 /// The least time between two acknowledgements; each is a write to the log's disk too.
@@ -58,7 +60,7 @@ pub struct ReaderArgs {
     pub batcher: Slot<BatcherMsg<LogTicket>>,
     /// Where settled entries are left; outlives each generation.
     pub settled: Arc<Settled>,
-    /// How many entries may be in hand; outlives each generation, as those in the batcher's hands may.
+    /// How many orders may be in hand; outlives each generation, as those in the batcher's hands may.
     pub credit: Credit,
     /// What it counts.
     pub metrics: ReadMetrics,
@@ -90,6 +92,10 @@ pub struct Reader {
     in_hand: HashSet<EntryId>,
     /// Whether a reading or the pause after it is under way.
     reading: bool,
+    /// The most entries that the last reading was to bring.
+    asked: usize,
+    /// How many orders an entry had in the last reading: one is as good as another until it is read.
+    entry_orders: usize,
     read_backoff: Backoff,
     /// Whether an acknowledgement or the pause after one is under way.
     acknowledging: bool,
@@ -112,6 +118,8 @@ impl Worker for Reader {
             begin_again: false,
             in_hand: HashSet::new(),
             reading: false,
+            asked: 0,
+            entry_orders: MAX_ENTRY_ORDERS,
             read_backoff: Backoff::default(),
             acknowledging: false,
             acknowledgement: None,
@@ -170,7 +178,7 @@ impl Reader {
         if !self.acknowledging {
             self.begin_acknowledgement();
         }
-        if !self.reading && self.args.credit.available() > 0 {
+        if !self.reading && self.args.credit.available() >= MAX_ENTRY_ORDERS {
             self.begin_reading();
         }
     }
@@ -182,11 +190,16 @@ impl Reader {
         }
         let (log, me, course) = (self.args.log.clone(), self.me.clone(), self.course);
         // What is new must all be taken in hand; of what was delivered before, much may be there already.
-        let room = self.args.credit.available().min(MAX_BATCH_ORDERS);
+        let room = match course {
+            Course::Again { .. } => MAX_BATCH_ORDERS,
+            Course::New => self.args.credit.available().min(MAX_BATCH_ORDERS),
+        };
+        let limit = (room / self.entry_orders).max(1);
+        self.asked = limit;
         tokio::spawn(async move {
             let reading = match course {
-                Course::Again { after } => log.pending(after, MAX_BATCH_ORDERS),
-                Course::New => log.next(room),
+                Course::Again { after } => log.pending(after, limit),
+                Course::New => log.next(limit),
             };
             let entries = unless_it_panics(reading, LogError::Away).await;
             let _ = me.send(ReaderMsg::Read(entries));
@@ -197,9 +210,13 @@ impl Reader {
     fn deliver(&mut self, entries: Vec<Entry>) -> Result<(), Failure> {
         self.read_backoff.answers();
         let (count, last) = (entries.len(), entries.last().map(|entry| entry.id));
+        if count > 0 {
+            let orders: usize = entries.iter().map(|entry| entry.orders.len()).sum();
+            self.entry_orders = orders.div_ceil(count).clamp(1, MAX_ENTRY_ORDERS);
+        }
         let room = self.take_in_hand(entries)?;
         self.begin_again |= !room;
-        if room && self.course == Course::New && count < MAX_BATCH_ORDERS {
+        if room && self.course == Course::New && count < self.asked {
             self.me
                 .send_after(Duration::from_millis(READ_INTERVAL_MS), ReaderMsg::ReadOn);
             return Ok(());
@@ -213,39 +230,23 @@ impl Reader {
 
     /// Takes what is not in hand yet. False where there is no room for all of it: the rest must be read again.
     fn take_in_hand(&mut self, entries: Vec<Entry>) -> Result<bool, Failure> {
-        let (mut tickets, mut poisonous) = (Vec::with_capacity(entries.len()), Vec::new());
-        let mut room = true;
-        for Entry { id, order } in entries {
-            if self.in_hand.contains(&id) {
+        let mut tickets = Vec::with_capacity(entries.len() * self.entry_orders);
+        let (mut taken, mut room) = (0, true);
+        for entry in entries {
+            if self.in_hand.contains(&entry.id) {
                 continue;
             }
-            let Some(permit) = self.args.credit.try_take() else {
+            let Some(permit) = self.args.credit.try_take_all(entry.orders.len()) else {
                 room = false;
                 break;
             };
-            self.in_hand.insert(id);
-            let settled = self.args.settled.clone();
-            match order {
-                Ok(order) => tickets.push(LogTicket {
-                    id,
-                    order,
-                    permit,
-                    settled,
-                }),
-                Err(poison) => poisonous.push(Done {
-                    id,
-                    poison: Some(poison),
-                    permit,
-                }),
-            }
+            self.in_hand.insert(entry.id);
+            taken += entry.orders.len();
+            tickets.extend(LogTicket::of(entry, permit, &self.args.settled));
         }
-        let taken = (tickets.len() + poisonous.len()) as u64;
-        self.args.metrics.read_entries.inc_by(taken);
+        self.args.metrics.read_orders.inc_by(taken as u64);
         if drill::settle_before_commit() {
             self.settle_early(&tickets);
-        }
-        if !poisonous.is_empty() {
-            self.args.settled.add(poisonous);
         }
         // A batcher that is dead takes this reader with it, and what it did not take is read again.
         if !tickets.is_empty() && self.args.batcher.send(BatcherMsg::AcceptAll(tickets)).is_err() {
@@ -259,9 +260,10 @@ impl Reader {
 
     /// The drill: acknowledges what is not stored.
     fn settle_early(&self, tickets: &[LogTicket]) {
-        let (log, ids) = (self.args.log.clone(), tickets.iter().map(|ticket| ticket.id));
-        let ids: Vec<_> = ids.collect();
-        tokio::spawn(async move { log.acknowledge(&ids).await });
+        let mut entries: Vec<_> = tickets.iter().map(LogTicket::settlement).collect();
+        entries.dedup();
+        let log = self.args.log.clone();
+        tokio::spawn(async move { log.acknowledge(&entries).await });
     }
 
     fn not_read(&mut self, error: &LogError) {
@@ -307,7 +309,7 @@ impl Reader {
         for id in &ended.ids {
             self.in_hand.remove(id);
         }
-        self.in_hand.extend(ended.rest.iter().map(|done| done.id));
+        self.in_hand.extend(ended.rest.iter().map(|done| done.entry.id));
         for reason in &ended.buried {
             self.args.metrics.buried(*reason);
         }

@@ -58,7 +58,7 @@ struct LogVecs {
     up: IntGaugeVec,
     append_orders: HistogramVec,
     append_seconds: HistogramVec,
-    read_entries: IntCounterVec,
+    read_orders: IntCounterVec,
     positions_lost: IntCounterVec,
     buried: IntCounterVec,
     backlog: IntGaugeVec,
@@ -83,8 +83,8 @@ pub struct AppendMetrics {
 /// What a reader counts.
 #[derive(Clone)]
 pub struct ReadMetrics {
-    /// Entries taken in hand, repeated deliveries included.
-    pub read_entries: IntCounter,
+    /// Orders taken in hand, repeated deliveries included.
+    pub read_orders: IntCounter,
     /// How often the log had lost its readers' position.
     pub positions_lost: IntCounter,
     buried: IntCounterVec,
@@ -258,7 +258,7 @@ impl Telemetry {
             self.logs.buried.with_label_values(&[reason.name(), version]);
         }
         ReadMetrics {
-            read_entries: self.logs.read_entries.with_label_values(&[version]),
+            read_orders: self.logs.read_orders.with_label_values(&[version]),
             positions_lost: self.logs.positions_lost.with_label_values(&[version]),
             buried: self.logs.buried.clone(),
             version,
@@ -341,9 +341,9 @@ impl LogVecs {
                 "Time the log takes for an append",
                 seconds()?,
             )?,
-            read_entries: counters(
+            read_orders: counters(
                 "coffee_rt_log_read_total",
-                "Entries read from the log, repeated deliveries included",
+                "Orders read from the log, repeated deliveries included",
                 &["version"],
             )?,
             positions_lost: counters(
@@ -353,19 +353,19 @@ impl LogVecs {
             )?,
             buried: counters(
                 "coffee_rt_dead_letters_total",
-                "Entries that cannot be stored, moved to the dead letters",
+                "Orders that cannot be stored, moved to the dead letters",
                 &["reason", "version"],
             )?,
             up: gauges("coffee_rt_log_up", "1 while the log answers, else 0", &["version"])?,
-            backlog: gauges("coffee_rt_log_backlog_orders", "Entries in the log", &["version"])?,
+            backlog: gauges("coffee_rt_log_backlog_orders", "Orders in the log", &["version"])?,
             lag: gauges(
                 "coffee_rt_log_lag_orders",
-                "Entries that no reader has seen, or that are not stored; -1 where unknown",
+                "Orders that no reader has seen, or that are not stored; -1 where unknown",
                 &["version"],
             )?,
             pending: gauges(
                 "coffee_rt_log_pending_orders",
-                "Entries read and not acknowledged, over all nodes",
+                "Orders read and not acknowledged, over all nodes",
                 &["version"],
             )?,
             dead_letters: gauges("coffee_rt_dead_letters", "Entries in the dead letters", &["version"])?,

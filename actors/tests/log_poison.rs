@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use coffee_rt_actors::domain::{Cents, Order};
 use coffee_rt_actors::ports::{EntryId, PoisonReason};
-use coffee_rt_actors::reader::MAX_ENTRIES_IN_HAND;
+use coffee_rt_actors::reader::MAX_ORDERS_IN_HAND;
 use coffee_rt_actors::supervision::Fault;
 use rand::rngs::StdRng;
 use support::log_node::LogNode;
@@ -73,6 +73,40 @@ async fn what_is_no_order_is_buried_with_its_reason_and_record() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn orders_that_share_an_entry_with_poison_are_stored() {
+    for killed in [false, true] {
+        let (node, mut random) = (LogNode::start(1).await, seeded());
+        node.store
+            .behave(|store| (store.highest_price, store.hold_commits) = (Some(HIGHEST), killed));
+        let good = [new_order(&mut random), new_order(&mut random)];
+        let [first, dear, last] = [&good[0], &too_dear(&mut random), &good[1]].map(Order::to_record);
+        let id = node
+            .log
+            .write_together(&[&first, UNREADABLE, &dear, OFF_THE_MENU, &last]);
+        if killed {
+            eventually("they are in hand", || node.taken() == 5).await;
+            node.grove.hit("v2/pair-0/batcher", Fault::Kill).await;
+            node.store.behave(|store| store.hold_commits = false);
+        }
+        node.has_stored(&good).await;
+        eventually("the entry is acknowledged", || node.log.backlog() == 0).await;
+        let mut letters: Vec<_> = node.log.dead_letters();
+        letters.sort_by_key(|letter| letter.part);
+        let found: Vec<_> = letters
+            .iter()
+            .map(|l| (l.source, l.part, l.reason, l.record.clone().unwrap()))
+            .collect();
+        let expected = [
+            (id, Some(1), PoisonReason::Unreadable, UNREADABLE.to_vec()),
+            (id, Some(2), PoisonReason::Refused, dear),
+            (id, Some(3), PoisonReason::Invalid, OFF_THE_MENU.to_vec()),
+        ];
+        assert_eq!(found, expected);
+        node.grove.drain().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_orders_under_one_key_the_first_is_stored_and_the_other_buried() {
     for together in [true, false] {
         let (node, mut random) = (LogNode::start(1).await, seeded());
@@ -123,9 +157,9 @@ async fn an_entry_that_vanished_is_noted() {
     let (node, mut random) = (LogNode::start(1).await, seeded());
     node.store.behave(|store| store.hold_commits = true);
     node.log.behave(|log| log.reads = Reach::AnswerLost);
-    let mut orders = node.write_good(20, &mut random);
+    let mut orders = node.write_good(10, &mut random);
     let vanishing = node.log.write(&new_order(&mut random).to_record());
-    eventually("it is delivered", || node.log.pending() == 21).await;
+    eventually("it is delivered", || node.log.pending() == 11).await;
     node.log.remove(vanishing);
     orders.extend(node.write_good(20, &mut random));
     node.log.behave(|log| log.reads = Reach::Up);
@@ -146,7 +180,7 @@ async fn nothing_is_dropped_while_the_dead_letters_are_full() {
     let waiting: Vec<_> = (0..3)
         .map(|_| (node.log.write(OFF_THE_MENU), PoisonReason::Invalid))
         .collect();
-    let orders = node.logged(2 * MAX_ENTRIES_IN_HAND - 1_000, &mut random).await;
+    let orders = node.logged(2 * MAX_ORDERS_IN_HAND - 1_000, &mut random).await;
     eventually("others are stored", || node.store.orders().len() == orders.len()).await;
     eventually("only these wait", || node.log.pending() == 3).await;
     node.grove.hit("v2/pair-0/reader", Fault::Kill).await;

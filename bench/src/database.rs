@@ -156,7 +156,7 @@ impl Database {
     /// Writes that many orders to the log before it, and tells how many are there.
     pub async fn fill_log(&self, orders: u64) -> anyhow::Result<u64> {
         match self.log.as_ref().context("a log")? {
-            Log::Stream(stream) => tokio::task::block_in_place(|| stream.fill(orders))?,
+            Log::Stream(stream) => stream.fill(orders).await?,
             Log::Topic(topic) => tokio::task::block_in_place(|| topic.fill(orders))?,
         }
         self.unstored().await

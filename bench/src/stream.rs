@@ -1,6 +1,11 @@
 //! The Redis stream before a store, as an outside program sees it.
 
+use std::sync::Arc;
+
 use anyhow::{Context, bail};
+use coffee_rt::adapters::redis::{RedisStream, STREAM, SURPLUS};
+use coffee_rt_actors::domain::{Instant, Menu, Order};
+use coffee_rt_actors::ports::OrderLog;
 use parking_lot::Mutex;
 use redis::{Client, Connection, cmd, pipe};
 use uuid::Uuid;
@@ -9,7 +14,6 @@ use crate::http::order_body;
 
 /// Where Redis is, as `deploy/local/services env` prints it. Whatever is in it is deleted.
 const URL_VARIABLE: &str = "COFFEE_RT_TEST_REDIS_URL";
-const STREAM: &str = "orders:stream";
 /// Orders written at once.
 const FILL_BATCH: u64 = 1_000;
 
@@ -44,21 +48,22 @@ impl Stream {
         Ok(line.context("no redis_version")?.to_owned())
     }
 
-    /// Entries that are not stored yet.
+    /// Orders that are not stored yet.
     pub fn length(&self) -> anyhow::Result<u64> {
-        Ok(cmd("XLEN").arg(STREAM).query(&mut *self.connection.lock())?)
+        let mut both = pipe();
+        both.cmd("XLEN").arg(STREAM).cmd("GET").arg(SURPLUS);
+        let (entries, more): (u64, Option<u64>) = both.query(&mut *self.connection.lock())?;
+        Ok(entries + more.unwrap_or_default())
     }
 
-    /// Appends that many orders.
-    pub fn fill(&self, orders: u64) -> anyhow::Result<()> {
-        let mut connection = self.connection.lock();
+    /// Appends that many orders, as a node does that is fully at work.
+    pub async fn fill(&self, orders: u64) -> anyhow::Result<()> {
+        let menu = Menu::default();
+        let log = RedisStream::new(&self.url, &menu, u64::MAX, 1)?;
+        let order = || Order::from_json(order_body().as_bytes(), Uuid::now_v7(), &menu, Instant::now()).map(Arc::new);
         for _ in 0..orders / FILL_BATCH {
-            let mut batch = pipe();
-            for _ in 0..FILL_BATCH {
-                let record = order_body().replacen('{', &format!(r#"{{"message_id":"{}","#, Uuid::now_v7()), 1);
-                batch.cmd("XADD").arg(STREAM).arg("*").arg("order").arg(record).ignore();
-            }
-            batch.exec(&mut connection)?;
+            let batch: Result<Vec<_>, _> = (0..FILL_BATCH).map(|_| order()).collect();
+            log.append(&batch?).await?;
         }
         Ok(())
     }

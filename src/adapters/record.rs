@@ -10,6 +10,8 @@ pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 /// The field of an entry that holds the whole order as JSON. Entries of other producers may have a field for each of the
 /// order's instead.
 pub const RECORD_FIELD: &str = "order";
+/// The field of an entry that holds several orders, each a line of JSON.
+pub const RECORDS_FIELD: &str = "orders";
 
 /// Reads an order out of a log, which took it at `accepted_at`; `minted` is its `message_id` where its producer gave none.
 ///

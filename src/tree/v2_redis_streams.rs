@@ -28,7 +28,7 @@ use coffee_rt_actors::log_ticket::Settled;
 use coffee_rt_actors::log_watch::LogHealth;
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::ports::{OrderStore, SharedLog};
-use coffee_rt_actors::reader::{MAX_ENTRIES_IN_HAND, Reader, ReaderArgs, ReaderMsg};
+use coffee_rt_actors::reader::{MAX_ORDERS_IN_HAND, Reader, ReaderArgs, ReaderMsg};
 use coffee_rt_actors::supervision::{ChildSpec, RestartPolicy, Slot, Strategy, SupervisorSpec};
 use coffee_rt_actors::telemetry::{LogProduct, Telemetry};
 use tokio::runtime::Handle;
@@ -42,9 +42,9 @@ pub const SOURCE: &str = Version::V2.name();
 /// The stream's limit unless configured.
 pub const DEFAULT_BACKLOG_ORDERS: u64 = 1_000_000;
 /// The next batches can be read while one is under way.
-const _: () = assert!(MAX_ENTRIES_IN_HAND >= 2 * MAX_BATCH_ORDERS);
+const _: () = assert!(MAX_ORDERS_IN_HAND >= 2 * MAX_BATCH_ORDERS);
 /// A single reader cannot hold up the stream: what it has in hand is part of the backlog.
-const _: () = assert!(DEFAULT_BACKLOG_ORDERS >= 2 * MAX_ENTRIES_IN_HAND as u64);
+const _: () = assert!(DEFAULT_BACKLOG_ORDERS >= 2 * MAX_ORDERS_IN_HAND as u64);
 
 /// What the branch is made of.
 pub struct V2RedisStreams {
@@ -89,7 +89,7 @@ pub fn v2_redis_streams(parts: &V2RedisStreams) -> (SupervisorSpec, OrderDesk, w
 }
 
 fn pair(parts: &V2RedisStreams, number: usize, reader: Slot<ReaderMsg>) -> SupervisorSpec {
-    let (batcher, credit) = (Slot::default(), Credit::new(MAX_ENTRIES_IN_HAND));
+    let (batcher, credit) = (Slot::default(), Credit::new(MAX_ORDERS_IN_HAND));
     let batching = BatcherArgs {
         writer: parts.store.shard_writer(SOURCE),
         deltas: parts.deltas.clone(),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use self::outsiders::{Outsiders, order, separate};
 use crate::support::{Books, Database, Node, eventually, through_a_log};
 
-mod outsiders;
+pub mod outsiders;
 mod producer;
 mod topic;
 mod usage;

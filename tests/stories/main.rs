@@ -31,6 +31,7 @@ mod scale;
 mod scenario_drills;
 mod scenarios;
 mod secure_kafka;
+mod shared_entries;
 mod shared_redis;
 mod slow_clients;
 mod support;

@@ -43,6 +43,8 @@ pub struct StoredOrder {
 }
 
 /// How the trace is named in a record.
+/// What a record usually fits into.
+const RECORD_BYTES: usize = 192;
 const TRACE_FIELD: &[u8] = b"\"traceparent\"";
 
 /// One field and what is wrong with it.
@@ -120,6 +122,13 @@ impl Order {
     /// The order as it stands in a log: the JSON of a request, with its `message_id`.
     #[must_use]
     pub fn to_record(&self) -> Vec<u8> {
+        let mut record = Vec::with_capacity(RECORD_BYTES);
+        self.write_record(&mut record);
+        record
+    }
+
+    /// Appends [`Self::to_record`], which is one line.
+    pub fn write_record(&self, to: &mut Vec<u8>) {
         let record = Record {
             message_id: self.message_id,
             drink: &self.drink,
@@ -128,7 +137,8 @@ impl Order {
             timestamp: self.at,
             traceparent: self.trace,
         };
-        serde_json::to_vec(&record).unwrap_or_default()
+        // Writing to memory cannot fail, and nothing in a record is no JSON.
+        let _ = serde_json::to_writer(to, &record);
     }
 
     /// By what this order is found in logs: its trace, or where there is none its own `message_id`.

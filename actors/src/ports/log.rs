@@ -19,13 +19,26 @@ impl fmt::Display for EntryId {
     }
 }
 
-/// What was read from a log.
+/// The most orders that one entry holds.
+pub const MAX_ENTRY_ORDERS: usize = 64;
+
+/// What was read from a log. It is delivered, acknowledged and taken over as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Where it stands.
     pub id: EntryId,
-    /// What was ordered, or why there is no telling. Its `message_id` is the same at each delivery.
-    pub order: Result<Arc<Order>, Poison>,
+    /// What was ordered, one order or up to [`MAX_ENTRY_ORDERS`], or why there is no telling. A `message_id` is the same at
+    /// each delivery.
+    pub orders: Vec<Result<Arc<Order>, Poison>>,
+}
+
+/// Which of an entry's orders, from 0; none means the entry as it stands.
+pub type Part = Option<u16>;
+
+/// The part that one of so many orders is.
+#[must_use]
+pub fn part_of(orders: usize, index: usize) -> Part {
+    (orders > 1).then(|| u16::try_from(index).unwrap_or(u16::MAX))
 }
 
 /// Why an entry cannot be stored.
@@ -67,15 +80,26 @@ impl PoisonReason {
     }
 }
 
-/// An entry that cannot be stored, now or later.
+/// What cannot be stored, now or later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poison {
-    /// Where it stands.
-    pub id: EntryId,
+    /// Which of its entry's orders.
+    pub part: Part,
     /// What kind of trouble.
     pub reason: PoisonReason,
     /// The trouble in words.
     pub detail: String,
+}
+
+/// An entry that the log may forget: each of its orders is stored, or never will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Where it stands.
+    pub id: EntryId,
+    /// How many orders it holds.
+    pub orders: usize,
+    /// Those that never will be.
+    pub poison: Vec<Poison>,
 }
 
 /// Why a log did not do what it was asked.
@@ -137,21 +161,21 @@ pub struct PartitionLag {
 /// How a log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogStatus {
-    /// Entries that it holds: not stored yet, or not yet acknowledged.
+    /// Orders that it holds: not stored yet, or not yet acknowledged.
     pub backlog: u64,
     /// The most that it may hold.
     pub backlog_limit: u64,
-    /// Entries that no reader has seen, where the log can tell.
+    /// Orders that no reader has seen, where the log can tell. A log that counts entries may reckon with their mean.
     pub lag: Option<u64>,
-    /// Entries that some node's reader has and has not acknowledged.
+    /// Orders that some node's reader has and has not acknowledged; reckoned in the same way.
     pub pending: u64,
-    /// The same for each reader of this node.
+    /// Entries that each reader of this node has and has not acknowledged.
     pub own_pending: Vec<u64>,
     /// Entries that were just taken over from nodes that are gone; they belong to this node's first reader.
     pub claimed: u64,
     /// How far the store is behind in each partition, where the log has partitions.
     pub partitions: Vec<PartitionLag>,
-    /// Entries in the dead letters.
+    /// How many dead letters there are.
     pub dead_letters: u64,
     /// What an acknowledgement means.
     pub durability: Durability,
@@ -176,14 +200,14 @@ pub trait LogReader: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`LogError::Away`].
-    async fn acknowledge(&self, entries: &[EntryId]) -> Result<(), LogError>;
+    async fn acknowledge(&self, entries: &[Settlement]) -> Result<(), LogError>;
 
-    /// Moves entries to the dead letters and acknowledges them, in one step; those that are acknowledged already it leaves
-    /// alone.
+    /// Copies what is poison in entries to the dead letters and acknowledges the entries, in one step; those that are
+    /// acknowledged already it leaves alone.
     ///
     /// # Errors
-    /// [`LogError::Away`], or [`LogError::Full`] where there are too many dead letters: none was moved.
-    async fn bury(&self, poison: &[Poison]) -> Result<(), LogError>;
+    /// [`LogError::Away`], or [`LogError::Full`] where there are too many dead letters: nothing was done.
+    async fn bury(&self, entries: &[Settlement]) -> Result<(), LogError>;
 }
 
 /// A log of orders that several nodes share.

@@ -21,7 +21,7 @@ pub struct Work {
 pub struct FlowCounts {
     /// Appends to the log; none for a version without one.
     pub appends: Option<Work>,
-    /// Entries taken out of the log, repeated deliveries included.
+    /// Orders taken out of the log, repeated deliveries included.
     pub read_total: Option<u64>,
     /// Transactions.
     pub batches: Work,
@@ -42,7 +42,7 @@ impl Telemetry {
                     &logs.append_seconds.with_label_values(labels),
                 )
             }),
-            read_total: has_log.then(|| logs.read_entries.with_label_values(labels).get()),
+            read_total: has_log.then(|| logs.read_orders.with_label_values(labels).get()),
             batches: work(
                 &self.batch_orders.with_label_values(labels),
                 &self.commit_seconds.with_label_values(labels),

@@ -12,7 +12,7 @@ use coffee_rt_actors::log_ticket::Settled;
 use coffee_rt_actors::log_watch::{LogHealth, LogWatch, LogWatchArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::ports::{OrderStore, SharedLog};
-use coffee_rt_actors::reader::{MAX_ENTRIES_IN_HAND, Reader, ReaderArgs, ReaderMsg};
+use coffee_rt_actors::reader::{MAX_ORDERS_IN_HAND, Reader, ReaderArgs, ReaderMsg};
 use coffee_rt_actors::supervision::{ChildSpec, Slot, Strategy};
 use coffee_rt_actors::telemetry::LogProduct;
 use coffee_rt_actors::ticket::{Acknowledged, Refusal};
@@ -47,7 +47,7 @@ impl LogNode {
     pub async fn start(pairs: usize) -> Self {
         let (log, shared) = (MemoryLog::new(pairs), Shared::default());
         let ported: Arc<dyn SharedLog> = Arc::new(log.clone());
-        let in_hand: Vec<_> = (0..pairs).map(|_| Credit::new(MAX_ENTRIES_IN_HAND)).collect();
+        let in_hand: Vec<_> = (0..pairs).map(|_| Credit::new(MAX_ORDERS_IN_HAND)).collect();
         let readers: Arc<[_]> = (0..pairs).map(|_| Slot::default()).collect();
         let health = Arc::new(watch::Sender::new(LogHealth::Unknown));
         let watching = LogWatchArgs {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use coffee_rt_actors::domain::Order;
-use coffee_rt_actors::ports::{Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, Poison, SharedLog};
+use coffee_rt_actors::ports::{Entry, EntryId, LogError, LogReader, LogStatus, OrderLog, Settlement, SharedLog};
 use parking_lot::Mutex;
 use tokio::sync::{MutexGuard, watch};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -78,22 +78,24 @@ impl MemoryLog {
         self.0.behaviour.send_modify(change);
     }
 
-    /// Entries that it holds.
+    /// Orders that it holds.
     pub fn backlog(&self) -> usize {
-        self.0.stream.lock().entries.len()
+        self.0.stream.lock().backlog()
     }
 
-    /// Entries that somebody has and has not acknowledged.
+    /// Orders that somebody has and has not acknowledged.
     pub fn pending(&self) -> usize {
-        self.0.stream.lock().pending.len()
+        let stream = self.0.stream.lock();
+        stream.orders_in(stream.pending.keys().copied())
     }
 
     /// The same of one reader.
     pub fn pending_of(&self, reader: usize) -> usize {
-        self.0.stream.lock().pending_of(reader).count()
+        let stream = self.0.stream.lock();
+        stream.orders_in(stream.pending_of(reader))
     }
 
-    /// Entries that were ever appended.
+    /// Orders that were ever appended.
     pub fn appended(&self) -> u64 {
         self.0.stream.lock().appended
     }
@@ -118,7 +120,13 @@ impl MemoryLog {
 
     /// Appends a record as it is, as another producer may.
     pub fn write(&self, record: &[u8]) -> EntryId {
-        let id = self.0.stream.lock().append(record.to_vec());
+        self.write_together(&[record])
+    }
+
+    /// Appends records as one entry.
+    pub fn write_together(&self, records: &[&[u8]]) -> EntryId {
+        let records = records.iter().map(|record| record.to_vec()).collect();
+        let id = self.0.stream.lock().append(records);
         self.0.changed.send_replace(());
         id
     }
@@ -128,7 +136,7 @@ impl MemoryLog {
         let mut stream = self.0.stream.lock();
         assert_eq!(stream.lag(), 0, "entries stand before those of the dead node");
         for order in orders {
-            let id = stream.append(order.to_record());
+            let id = stream.append(vec![order.to_record()]);
             stream.pending.insert(id, Consumer::DeadNode);
             stream.delivered = Some(id);
         }
@@ -138,7 +146,7 @@ impl MemoryLog {
     pub fn misdeliver(&self, reader: usize, records: &[Vec<u8>]) {
         let mut stream = self.0.stream.lock();
         for record in records {
-            stream.append(record.clone());
+            stream.append(vec![record.clone()]);
         }
         stream.deliver(reader, usize::MAX);
     }
@@ -271,7 +279,7 @@ impl LogReader for MemoryReader {
         }
     }
 
-    async fn acknowledge(&self, entries: &[EntryId]) -> Result<(), LogError> {
+    async fn acknowledge(&self, entries: &[Settlement]) -> Result<(), LogError> {
         let (log, _turn) = (&self.log, self.turn().await);
         let acknowledging = log.step(
             |b| b.acknowledgements,
@@ -283,11 +291,11 @@ impl LogReader for MemoryReader {
         acknowledging.await
     }
 
-    async fn bury(&self, poison: &[Poison]) -> Result<(), LogError> {
+    async fn bury(&self, entries: &[Settlement]) -> Result<(), LogError> {
         let (log, _turn) = (&self.log, self.turn().await);
         let burying = log.step(
             |b| b.acknowledgements,
-            |stream, b| stream.bury(poison, b.dead_letter_limit),
+            |stream, b| stream.bury(entries, b.dead_letter_limit),
         );
         burying.await
     }

@@ -141,7 +141,7 @@ impl PartitionNode {
 
     /// Records that were read.
     pub fn read(&self) -> u64 {
-        self.shared.telemetry.reads("v3").read_entries.get()
+        self.shared.telemetry.reads("v3").read_orders.get()
     }
 }
 

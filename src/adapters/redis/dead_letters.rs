@@ -6,10 +6,10 @@ use coffee_rt_actors::ports::{EntryId, LogError};
 use redis::Value;
 use uuid::Uuid;
 
-use super::entry::{bytes, minted, parse_id, record, strange};
+use super::entry::{bytes, minted, parse_id, parse_source, record, strange};
 use super::link::{Link, UrlError, client};
 use super::scripts::{LETTERS, RESUBMIT};
-use super::{DEAD_LETTERS, STREAM};
+use super::{DEAD_LETTERS, STREAM, SURPLUS};
 use crate::adapters::dead_letter::{DeadLetter, DeadLetterBox, Keeper, PAGE_LETTERS, Resubmission};
 
 /// Before the names of the entry's own fields.
@@ -81,7 +81,7 @@ impl DeadLetterBox for RedisDeadLetters {
     }
 
     async fn resubmit(&self, letter: &DeadLetter, order: &Order) -> Result<Resubmission, LogError> {
-        let done = self.link.run(&RESUBMIT, &[STREAM, DEAD_LETTERS], |script| {
+        let done = self.link.run(&RESUBMIT, &[STREAM, SURPLUS, DEAD_LETTERS], |script| {
             script.arg(&letter.id).arg(self.backlog_limit).arg(order.to_record());
         });
         match done.await? {
@@ -132,7 +132,7 @@ fn letter(found: Value) -> Result<DeadLetter, LogError> {
         at: Instant(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000)),
         record: record(&entry).map(std::borrow::Cow::into_owned),
         // Where somebody else wrote it there, any will do: it leaves here once.
-        minted: parse_id(source_id.as_bytes()).map_or_else(Uuid::now_v7, minted),
+        minted: parse_source(&source_id).map_or_else(Uuid::now_v7, |(id, part)| minted(id, part)),
         fresh: Uuid::now_v7(),
         reason,
         detail,
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(found.at.to_string(), "2026-11-22T12:00:00Z");
         assert_eq!(found.entry, [(b"reason".to_vec(), b"thirst".to_vec())]);
         assert_eq!(found.record.unwrap(), br#"{"reason":"thirst"}"#);
-        assert_eq!(found.minted, minted(EntryId(1_795_348_800_000, 1)));
+        assert_eq!(found.minted, minted(EntryId(1_795_348_800_000, 1), None));
     }
 
     #[test]

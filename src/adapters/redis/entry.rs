@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Instant, Menu, Order};
-use coffee_rt_actors::ports::{Entry, EntryId, LogError, Poison, PoisonReason};
+use coffee_rt_actors::ports::{Entry, EntryId, LogError, MAX_ENTRY_ORDERS, Part, Poison, PoisonReason, part_of};
 use redis::Value;
 use uuid::{Builder, Uuid};
 
-use crate::adapters::record::{RECORD_FIELD, read};
+use crate::adapters::record::{RECORD_FIELD, RECORDS_FIELD, read};
 
 /// Reads the answer to `XREADGROUP` on one stream.
 pub(super) fn entries(answer: Value, menu: &Menu) -> Result<Vec<Entry>, LogError> {
@@ -34,34 +34,73 @@ fn entry(found: Value, menu: &Menu) -> Result<Entry, LogError> {
         Some(Value::BulkString(id)) => parse_id(&id).ok_or_else(|| strange("no id"))?,
         _ => return Err(strange("no id")),
     };
-    let order = match parts.next() {
-        Some(Value::Array(fields)) => order(id, fields, menu),
-        _ => Err((
+    let orders = match parts.next() {
+        Some(Value::Array(fields)) => orders(id, fields, menu),
+        _ => vec![poison(
+            None,
             PoisonReason::Vanished,
-            "it was deleted from the stream before it was stored".to_owned(),
-        )),
+            "it was deleted from the stream before it was stored",
+        )],
     };
-    let order = order.map_err(|(reason, detail)| Poison { id, reason, detail });
-    Ok(Entry { id, order })
+    Ok(Entry { id, orders })
 }
 
-fn order(id: EntryId, fields: Vec<Value>, menu: &Menu) -> Result<Arc<Order>, (PoisonReason, String)> {
+fn poison<R>(part: Part, reason: PoisonReason, detail: impl Into<String>) -> Result<R, Poison> {
+    let detail = detail.into();
+    Err(Poison { part, reason, detail })
+}
+
+fn orders(id: EntryId, fields: Vec<Value>, menu: &Menu) -> Vec<Result<Arc<Order>, Poison>> {
     let fields: Vec<Vec<u8>> = fields.into_iter().map(bytes).collect();
-    let record = record(&fields).ok_or_else(|| {
-        let detail = "its fields are no text";
-        (PoisonReason::Unreadable, detail.to_owned())
-    })?;
     let accepted_at = Instant::of_millis(i64::try_from(id.0).unwrap_or(i64::MAX));
-    read(&record, minted(id), accepted_at, menu).map(Arc::new)
+    let order = |record: &[u8], part| {
+        let order = read(record, minted(id, part), accepted_at, menu);
+        order
+            .map(Arc::new)
+            .or_else(|(reason, detail)| poison(part, reason, detail))
+    };
+    let records: Vec<_> = lines(&fields).take(MAX_ENTRY_ORDERS + 1).collect();
+    match (records.len(), record(&fields)) {
+        (_, Some(record)) => vec![order(&record, None)],
+        (0, None) => vec![poison(None, PoisonReason::Unreadable, "its fields are no text")],
+        (1..=MAX_ENTRY_ORDERS, None) => {
+            let parts = records.iter().enumerate();
+            parts
+                .map(|(index, record)| order(record, part_of(records.len(), index)))
+                .collect()
+        }
+        _ => {
+            let detail = format!("it holds more than {MAX_ENTRY_ORDERS} orders");
+            vec![poison(None, PoisonReason::Unreadable, detail)]
+        }
+    }
 }
 
-/// The record that an entry's fields, names and values in turn, hold or make up. None where they are no text.
+fn value<'a>(fields: &'a [Vec<u8>], name: &str) -> Option<&'a [u8]> {
+    let mut pairs = fields.chunks_exact(2);
+    pairs
+        .find(|pair| pair[0] == name.as_bytes())
+        .map(|pair| pair[1].as_slice())
+}
+
+/// The records of an entry that may hold several.
+fn lines(fields: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
+    let lines = value(fields, RECORDS_FIELD).unwrap_or_default();
+    lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}
+
+/// The one record that an entry's fields, names and values in turn, hold or make up. None where they are no text, or
+/// where there are several.
 pub(super) fn record(fields: &[Vec<u8>]) -> Option<Cow<'_, [u8]>> {
     // Whatever stands beside the whole order, such as a trace id, is not the order's.
-    let mut pairs = fields.chunks_exact(2);
-    match pairs.find(|pair| pair[0] == RECORD_FIELD.as_bytes()) {
-        Some(pair) => Some(Cow::Borrowed(&pair[1])),
-        None => record_of_fields(fields).map(Cow::Owned),
+    if let Some(record) = value(fields, RECORD_FIELD) {
+        return Some(Cow::Borrowed(record));
+    }
+    let mut records = lines(fields);
+    match (records.next(), records.next()) {
+        (Some(only), None) => Some(Cow::Borrowed(only)),
+        (Some(_), Some(_)) => None,
+        (None, _) => record_of_fields(fields).map(Cow::Owned),
     }
 }
 
@@ -83,11 +122,23 @@ fn record_of_fields(fields: &[Vec<u8>]) -> Option<Vec<u8>> {
 }
 
 /// The `message_id` of an order whose producer gave none: the same at each delivery, and sorted by time like a UUIDv7.
-pub(super) fn minted(EntryId(ms, seq): EntryId) -> Uuid {
+pub(super) fn minted(EntryId(ms, seq): EntryId, part: Part) -> Uuid {
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
+    bytes[6..8].copy_from_slice(&part.unwrap_or_default().to_be_bytes());
     bytes[8..].copy_from_slice(&seq.to_be_bytes());
     Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Four of a part's bits are the UUID's version.
+const _: () = assert!(MAX_ENTRY_ORDERS <= 1 << 12);
+
+/// Reads where a dead letter came from: `1526919030474-55`, or of several orders `1526919030474-55/7`.
+pub(super) fn parse_source(source: &str) -> Option<(EntryId, Part)> {
+    match source.split_once('/') {
+        Some((id, part)) => Some((parse_id(id.as_bytes())?, Some(part.parse().ok()?))),
+        None => Some((parse_id(source.as_bytes())?, None)),
+    }
 }
 
 /// Reads `1526919030474-55`.
@@ -144,7 +195,28 @@ mod tests {
         assert_eq!(whole, read(&fields));
         assert_eq!(whole, read(&["trace", "4bf92f35", "order", record]));
         assert_eq!(whole.id, EntryId(1_795_348_800_000, 3));
-        assert_eq!(whole.order.unwrap().message_id, minted(EntryId(1_795_348_800_000, 3)));
+        let [order] = whole.orders.try_into().unwrap();
+        assert_eq!(order.unwrap().message_id, minted(EntryId(1_795_348_800_000, 3), None));
+    }
+
+    #[test]
+    fn an_entry_holds_several_orders() {
+        let record = r#"{"drink":"latte","store":"uptown","price":4.5,"timestamp":"2026-11-22T09:00:00Z"}"#;
+        let id = EntryId(1_795_348_800_000, 3);
+        let several = |lines: &[&str]| read(&["trace", "4bf92f35", "orders", &lines.join("\n")]).orders;
+        assert_eq!(several(&[record]), read(&["order", record]).orders);
+        let three = several(&[record, "nope", record]);
+        let found: Vec<_> = three
+            .iter()
+            .map(|order| order.as_ref().map(|order| order.message_id))
+            .collect();
+        assert_eq!(found[0], Ok(minted(id, Some(0))));
+        let bad = found[1].unwrap_err();
+        assert_eq!((bad.part, bad.reason), (Some(1), PoisonReason::Unreadable));
+        assert_eq!(found[2], Ok(minted(id, Some(2))));
+        assert_eq!(several(&[record; MAX_ENTRY_ORDERS]).len(), MAX_ENTRY_ORDERS);
+        let [too_many] = several(&[record; MAX_ENTRY_ORDERS + 1]).try_into().unwrap();
+        assert!(too_many.unwrap_err().detail.contains("more than 64 orders"));
     }
 
     #[test]
@@ -156,24 +228,34 @@ mod tests {
             (vec!["drink", "tea"], PoisonReason::Invalid, "drink must be one of"),
             (vec![], PoisonReason::Invalid, "drink is missing"),
         ] {
-            let poison = read(&fields).order.unwrap_err();
+            let [order] = read(&fields).orders.try_into().unwrap();
+            let poison = order.unwrap_err();
             assert_eq!(poison.reason, reason, "{poison:?}");
             assert!(poison.detail.contains(detail), "{poison:?}");
         }
         let gone = entry(Value::Array(vec![bulk("5-0"), Value::Nil]), &Menu::default()).unwrap();
-        assert_eq!(gone.order.unwrap_err().reason, PoisonReason::Vanished);
+        let [order] = gone.orders.try_into().unwrap();
+        assert_eq!(order.unwrap_err().reason, PoisonReason::Vanished);
     }
 
     #[test]
     fn minted_ids_differ_and_follow_time() {
         let ids = [
-            EntryId(1, 0),
-            EntryId(1, 1),
-            EntryId(2, 0),
-            EntryId(1_795_348_800_000, 7),
+            (EntryId(1, 0), None),
+            (EntryId(1, 1), None),
+            (EntryId(1, 1), Some(1)),
+            (EntryId(1, 1), Some(63)),
+            (EntryId(2, 0), None),
+            (EntryId(1_795_348_800_000, 7), None),
         ]
-        .map(minted);
-        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
-        assert_eq!(minted(EntryId(1, 1)), ids[1]);
+        .map(|(id, part)| (minted(id, part), id, part));
+        let distinct: std::collections::BTreeSet<_> = ids.iter().map(|(id, ..)| id).collect();
+        assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+        let ms = |id: &Uuid| id.as_bytes()[..6].to_vec();
+        assert!(ids.is_sorted_by_key(|(id, ..)| ms(id)), "{ids:?}");
+        for (_, EntryId(ms, seq), part) in ids {
+            let source = part.map_or_else(|| format!("{ms}-{seq}"), |part| format!("{ms}-{seq}/{part}"));
+            assert_eq!(parse_source(&source), Some((EntryId(ms, seq), part)));
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use coffee_rt_actors::domain::{Menu, Order};
 use coffee_rt_actors::log_watch::ROUND_LIMIT;
-use coffee_rt_actors::ports::{Durability, LogError, LogReader, LogStatus, OrderLog, SharedLog};
+use coffee_rt_actors::ports::{Durability, LogError, LogReader, LogStatus, MAX_ENTRY_ORDERS, OrderLog, SharedLog};
 use parking_lot::Mutex;
 use redis::{Client, Value};
 
@@ -14,7 +14,7 @@ use super::entry::strange;
 use super::link::{ANSWER_TIMEOUT, Link, UrlError, client};
 use super::reader::StreamReader;
 use super::scripts::{APPEND, KEEP, LEAVE};
-use super::{DEAD_LETTERS, GROUP, NODES, STREAM};
+use super::{DEAD_LETTERS, GROUP, NODES, STREAM, SURPLUS};
 
 /// A node whose last sign of life is older is taken for dead. Longer than an actor can be stalled.
 pub const SILENCE_MS: u64 = 6_000;
@@ -22,6 +22,8 @@ pub const SILENCE_MS: u64 = 6_000;
 pub const MAX_CLAIMED_ENTRIES: usize = 4_000;
 /// A round is given up by its link, which then opens another connection.
 const _: () = assert!(ANSWER_TIMEOUT.as_secs() < ROUND_LIMIT.as_secs());
+/// What an order usually fits into.
+const LINE_BYTES: usize = 192;
 /// How old the knowledge of Redis's settings may be.
 const DURABILITY_AGE: Duration = Duration::from_secs(10);
 
@@ -77,10 +79,10 @@ impl RedisStream {
 #[async_trait]
 impl OrderLog for RedisStream {
     async fn append(&self, orders: &[Arc<Order>]) -> Result<(), LogError> {
-        let appended = self.appends.run(&APPEND, &[STREAM], |script| {
+        let appended = self.appends.run(&APPEND, &[STREAM, SURPLUS], |script| {
             script.arg(self.backlog_limit);
-            for order in orders {
-                script.arg(order.to_record());
+            for orders in orders.chunks(MAX_ENTRY_ORDERS) {
+                script.arg(orders.len()).arg(lines(orders));
             }
         });
         match appended.await? {
@@ -90,24 +92,28 @@ impl OrderLog for RedisStream {
     }
 
     async fn keep(&self) -> Result<LogStatus, LogError> {
-        let kept = self.control.run(&KEEP, &[STREAM, NODES, DEAD_LETTERS], |script| {
-            script
-                .arg(GROUP)
-                .arg(&self.node)
-                .arg(self.readers)
-                .arg(SILENCE_MS)
-                .arg(MAX_CLAIMED_ENTRIES);
-        });
+        let kept = self
+            .control
+            .run(&KEEP, &[STREAM, SURPLUS, NODES, DEAD_LETTERS], |script| {
+                script
+                    .arg(GROUP)
+                    .arg(&self.node)
+                    .arg(self.readers)
+                    .arg(SILENCE_MS)
+                    .arg(MAX_CLAIMED_ENTRIES);
+            });
         let figures = figures(kept.await?)?;
-        let [backlog, lag, pending, claimed, dead_letters, own @ ..] = figures.as_slice() else {
+        let [backlog, entries, lag, pending, claimed, dead_letters, own @ ..] = figures.as_slice() else {
             return Err(strange("a round"));
         };
         let count = |figure: &i64| u64::try_from(*figure).unwrap_or_default();
+        // Redis knows of entries only; with those that wait unread in number, their mean is what counts.
+        let orders = |figure: u64| figure * count(backlog) / count(entries).max(1);
         Ok(LogStatus {
             backlog: count(backlog),
             backlog_limit: self.backlog_limit,
-            lag: u64::try_from(*lag).ok(),
-            pending: count(pending),
+            lag: u64::try_from(*lag).ok().map(orders),
+            pending: orders(count(pending)),
             own_pending: own.iter().map(count).collect(),
             claimed: count(claimed),
             partitions: Vec::new(),
@@ -135,6 +141,17 @@ impl SharedLog for RedisStream {
             self.control.clone(),
         ))
     }
+}
+
+/// The records of an entry's orders, a line for each.
+fn lines(orders: &[Arc<Order>]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(orders.len() * LINE_BYTES);
+    for order in orders {
+        order.write_record(&mut lines);
+        lines.push(b'\n');
+    }
+    lines.pop();
+    lines
 }
 
 fn figures(answer: Value) -> Result<Vec<i64>, LogError> {

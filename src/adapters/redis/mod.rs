@@ -18,6 +18,8 @@ pub use log::RedisStream;
 
 /// The stream of orders.
 pub const STREAM: &str = "orders:stream";
+/// How many orders it holds beyond the first of each entry that is not acknowledged.
+pub const SURPLUS: &str = "orders:surplus";
 /// The consumer group of all nodes.
 pub const GROUP: &str = "order-workers";
 /// Where entries go that cannot be stored.

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use coffee_rt_actors::domain::Menu;
-use coffee_rt_actors::ports::{Entry, EntryId, LogError, LogReader, Poison};
+use coffee_rt_actors::ports::{Entry, EntryId, LogError, LogReader, Part, Settlement};
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::entry::entries;
 use super::link::Link;
 use super::scripts::{ACKNOWLEDGE, BURY};
-use super::{DEAD_LETTERS, GROUP, MAX_DEAD_LETTERS, STREAM};
+use super::{DEAD_LETTERS, GROUP, MAX_DEAD_LETTERS, STREAM, SURPLUS};
 use crate::adapters::to_the_end;
 
 /// How long a reading waits for new entries.
@@ -103,21 +103,28 @@ impl LogReader for StreamReader {
         self.read(limit, None).await
     }
 
-    async fn acknowledge(&self, ids: &[EntryId]) -> Result<(), LogError> {
-        let acknowledged = self.control.run(&ACKNOWLEDGE, &[STREAM], |script| {
-            script.arg(GROUP);
-            for id in ids {
-                script.arg(id.to_string());
+    async fn acknowledge(&self, entries: &[Settlement]) -> Result<(), LogError> {
+        let (singles, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.orders == 1);
+        let acknowledged = self.control.run(&ACKNOWLEDGE, &[STREAM, SURPLUS], |script| {
+            script.arg(GROUP).arg(singles.len());
+            for entry in &singles {
+                script.arg(entry.id.to_string());
+            }
+            for entry in &others {
+                script.arg(entry.id.to_string()).arg(entry.orders);
             }
         });
         unless_lost(acknowledged.await).map(drop)
     }
 
-    async fn bury(&self, poison: &[Poison]) -> Result<(), LogError> {
-        let buried = self.control.run(&BURY, &[STREAM, DEAD_LETTERS], |script| {
+    async fn bury(&self, entries: &[Settlement]) -> Result<(), LogError> {
+        let buried = self.control.run(&BURY, &[STREAM, SURPLUS, DEAD_LETTERS], |script| {
             script.arg(GROUP).arg(MAX_DEAD_LETTERS);
-            for Poison { id, reason, detail } in poison {
-                script.arg(id.to_string()).arg(reason.name()).arg(detail);
+            for Settlement { id, orders, poison } in entries {
+                for poison in poison {
+                    script.arg(id.to_string()).arg(*orders).arg(number(poison.part));
+                    script.arg(poison.reason.name()).arg(&poison.detail);
+                }
             }
         });
         match unless_lost(buried.await)? {
@@ -125,6 +132,10 @@ impl LogReader for StreamReader {
             _ => Ok(()),
         }
     }
+}
+
+fn number(part: Part) -> String {
+    part.map(|part| part.to_string()).unwrap_or_default()
 }
 
 /// Where the group is gone there is nothing to acknowledge; the next reading reports it.

@@ -10,18 +10,18 @@ macro_rules! script {
     };
 }
 
-/// Appends records, unless the stream is full.
-pub(super) static APPEND: LazyLock<Script> = script!("lua/append.lua");
+/// Appends orders, unless the stream is full.
+pub(super) static APPEND: LazyLock<Script> = script!("lua/backlog.lua", "lua/append.lua");
 /// Acknowledges entries and trims the stream.
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!("lua/trim.lua", "lua/acknowledge.lua");
-/// Moves entries to the dead letters.
+/// Copies orders to the dead letters.
 pub(super) static BURY: LazyLock<Script> = script!("lua/trim.lua", "lua/bury.lua");
 /// Reads a page of the dead letters.
 pub(super) static LETTERS: LazyLock<Script> = script!("lua/letters.lua");
 /// Puts a dead letter's order back into the stream.
-pub(super) static RESUBMIT: LazyLock<Script> = script!("lua/resubmit.lua");
+pub(super) static RESUBMIT: LazyLock<Script> = script!("lua/backlog.lua", "lua/resubmit.lua");
 /// A node's round.
-pub(super) static KEEP: LazyLock<Script> = script!("lua/keep.lua");
+pub(super) static KEEP: LazyLock<Script> = script!("lua/backlog.lua", "lua/keep.lua");
 /// Writes metrics, unless newer ones are there.
 pub(super) static CACHE: LazyLock<Script> = script!("lua/cache.lua");
 /// A node's goodbye.

@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Instant, Menu, Order, OrderError};
-use coffee_rt_actors::ports::{Durability, Entry, EntryId, LogError, LogStatus, Poison, PoisonReason};
+use coffee_rt_actors::ports::{
+    Durability, Entry, EntryId, LogError, LogStatus, Part, Poison, PoisonReason, Settlement, part_of,
+};
 use uuid::Uuid;
 
-/// An entry that cannot be stored.
+/// The most orders of one append that share an entry: few, so that tests meet entries of several.
+const ENTRY_ORDERS: usize = 3;
+
+/// An order that cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     pub source: EntryId,
+    pub part: Part,
     pub reason: PoisonReason,
     pub detail: String,
     /// None where it had vanished.
@@ -26,7 +32,9 @@ pub(super) enum Consumer {
 
 #[derive(Default)]
 pub(super) struct Stream {
-    pub(super) entries: BTreeMap<EntryId, Vec<u8>>,
+    /// The records of each entry's orders.
+    pub(super) entries: BTreeMap<EntryId, Vec<Vec<u8>>>,
+    /// Orders in all of them, those that are gone included.
     pub(super) appended: u64,
     pub(super) appends_begun: u64,
     /// The last entry that was delivered to anybody.
@@ -50,19 +58,28 @@ pub fn order_of(record: &[u8], minted: Uuid) -> Result<Arc<Order>, (PoisonReason
 }
 
 impl Stream {
-    pub(super) fn append(&mut self, record: Vec<u8>) -> EntryId {
-        self.appended += 1;
+    pub(super) fn append(&mut self, records: Vec<Vec<u8>>) -> EntryId {
+        self.appended += records.len() as u64;
         let id = EntryId(self.appended, 0);
-        self.entries.insert(id, record);
+        self.entries.insert(id, records);
         id
     }
 
+    pub(super) fn backlog(&self) -> usize {
+        self.entries.values().map(Vec::len).sum()
+    }
+
+    pub(super) fn orders_in(&self, ids: impl Iterator<Item = EntryId>) -> usize {
+        // One that was removed was one.
+        ids.map(|id| self.entries.get(&id).map_or(1, Vec::len)).sum()
+    }
+
     pub(super) fn append_all(&mut self, orders: &[Arc<Order>], limit: usize) -> Result<(), LogError> {
-        if self.entries.len() + orders.len() > limit {
+        if self.backlog() + orders.len() > limit {
             return Err(LogError::Full);
         }
-        for order in orders {
-            self.append(order.to_record());
+        for orders in orders.chunks(ENTRY_ORDERS) {
+            self.append(orders.iter().map(|order| order.to_record()).collect());
         }
         Ok(())
     }
@@ -83,7 +100,7 @@ impl Stream {
     }
 
     pub(super) fn lag(&self) -> u64 {
-        self.new_ids().count() as u64
+        self.orders_in(self.new_ids()) as u64
     }
 
     pub(super) fn deliver(&mut self, reader: usize, limit: usize) -> Vec<Entry> {
@@ -100,41 +117,54 @@ impl Stream {
     }
 
     pub(super) fn entry(&self, id: EntryId) -> Entry {
-        let poison = |reason, detail| Poison { id, reason, detail };
-        let order = match self.entries.get(&id) {
-            None => Err(poison(PoisonReason::Vanished, "it is no longer in the log".to_owned())),
-            Some(record) => {
-                let read = order_of(record, Uuid::from_u64_pair(id.0, id.1));
-                read.map_err(|(reason, detail)| poison(reason, detail))
-            }
+        let poison = |part, reason, detail| Err(Poison { part, reason, detail });
+        let gone = || {
+            vec![poison(
+                None,
+                PoisonReason::Vanished,
+                "it is no longer in the log".to_owned(),
+            )]
         };
-        Entry { id, order }
+        let read = |records: &Vec<Vec<u8>>| {
+            let parts = records.iter().enumerate();
+            let orders = parts.map(|(index, record)| {
+                let read = order_of(record, Uuid::from_u64_pair(id.0, index as u64));
+                read.or_else(|(reason, detail)| poison(part_of(records.len(), index), reason, detail))
+            });
+            orders.collect()
+        };
+        let orders = self.entries.get(&id).map_or_else(gone, read);
+        Entry { id, orders }
     }
 
-    pub(super) fn acknowledge(&mut self, ids: &[EntryId]) {
-        for id in ids {
-            self.pending.remove(id);
+    pub(super) fn acknowledge(&mut self, entries: &[Settlement]) {
+        for entry in entries {
+            self.pending.remove(&entry.id);
         }
         self.trim();
     }
 
     /// An entry that somebody else has acknowledged meanwhile is not buried.
-    pub(super) fn bury(&mut self, poison: &[Poison], limit: usize) -> Result<(), LogError> {
-        let still: Vec<_> = poison
+    pub(super) fn bury(&mut self, entries: &[Settlement], limit: usize) -> Result<(), LogError> {
+        let still: Vec<_> = entries
             .iter()
-            .filter(|poison| self.pending.contains_key(&poison.id))
+            .filter(|entry| self.pending.contains_key(&entry.id))
             .collect();
-        if self.dead_letters.len() + still.len() > limit {
+        let poison: usize = still.iter().map(|entry| entry.poison.len()).sum();
+        if self.dead_letters.len() + poison > limit {
             return Err(LogError::Full);
         }
-        for Poison { id, reason, detail } in still {
+        for Settlement { id, poison, .. } in still {
             self.pending.remove(id);
-            self.dead_letters.push(DeadLetter {
+            let records = self.entries.get(id);
+            let record = |part: Part| records?.get(usize::from(part.unwrap_or_default())).cloned();
+            self.dead_letters.extend(poison.iter().map(|poison| DeadLetter {
                 source: *id,
-                reason: *reason,
-                detail: detail.clone(),
-                record: self.entries.get(id).cloned(),
-            });
+                part: poison.part,
+                reason: poison.reason,
+                detail: poison.detail.clone(),
+                record: record(poison.part),
+            }));
         }
         self.trim();
         Ok(())
@@ -153,10 +183,10 @@ impl Stream {
             claimed += 1;
         }
         LogStatus {
-            backlog: self.entries.len() as u64,
+            backlog: self.backlog() as u64,
             backlog_limit: limit as u64,
             lag: Some(self.lag()),
-            pending: self.pending.len() as u64,
+            pending: self.orders_in(self.pending.keys().copied()) as u64,
             own_pending: (0..readers)
                 .map(|reader| self.pending_of(reader).count() as u64)
                 .collect(),

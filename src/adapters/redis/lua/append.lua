@@ -1,11 +1,16 @@
--- Appends records, unless the stream is full.
--- KEYS: the stream. ARGV: the most entries it may hold, then the records.
--- Returns how many entries it holds now, or -1 where nothing was appended.
-local length = redis.call('XLEN', KEYS[1])
-if length >= tonumber(ARGV[1]) then
+-- Appends orders, unless the stream is full.
+-- KEYS: the stream, its surplus. ARGV: the most orders it may hold, then of each entry how many orders and their lines.
+-- Returns -1 where nothing was appended.
+if backlog(KEYS[1], KEYS[2]) >= tonumber(ARGV[1]) then
   return -1
 end
-for i = 2, #ARGV do
-  redis.call('XADD', KEYS[1], '*', 'order', ARGV[i])
+local more = 0
+for i = 2, #ARGV, 2 do
+  local orders = tonumber(ARGV[i])
+  redis.call('XADD', KEYS[1], '*', orders == 1 and 'order' or 'orders', ARGV[i + 1])
+  more = more + orders - 1
 end
-return length + #ARGV - 1
+if more > 0 then
+  redis.call('INCRBY', KEYS[2], more)
+end
+return 0

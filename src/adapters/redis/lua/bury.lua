@@ -1,10 +1,11 @@
--- Moves entries to the dead letters and acknowledges them. What is not pending any more was moved already.
--- KEYS: the stream, the dead letters. ARGV: the group, the most dead letters, then id, reason and detail of each entry.
--- Returns -1 where there are too many dead letters, and nothing was moved.
-local stream, dead = KEYS[1], KEYS[2]
+-- Copies orders to the dead letters and acknowledges their entries. What is not pending any more was dealt with already.
+-- KEYS: the stream, its surplus, the dead letters. ARGV: the group, the most dead letters, then of each order its entry's
+-- id, how many orders that has, which of them it is (empty: the entry as it stands), reason and detail.
+-- Returns -1 where there are too many dead letters, and nothing was done.
+local stream, surplus, dead = KEYS[1], KEYS[2], KEYS[3]
 local group, limit = ARGV[1], tonumber(ARGV[2])
 local moving = {}
-for i = 3, #ARGV, 3 do
+for i = 3, #ARGV, 5 do
   if #redis.call('XPENDING', stream, group, ARGV[i], ARGV[i], 1) == 1 then
     moving[#moving + 1] = i
   end
@@ -15,11 +16,31 @@ end
 if redis.call('XLEN', dead) + #moving > limit then
   return -1
 end
-for _, i in ipairs(moving) do
-  local id = ARGV[i]
-  local letter = { 'reason', ARGV[i + 1], 'detail', ARGV[i + 2], 'source_id', id }
+
+-- The fields of an entry, or of one order of it.
+local function fields_of(id, part)
   local found = redis.call('XRANGE', stream, id, id)[1]
   local fields = found and found[2] or {}
+  for i = 1, part ~= '' and #fields or 0, 2 do
+    if fields[i] == 'orders' then
+      local left = tonumber(part)
+      for line in string.gmatch(fields[i + 1], '[^\n]+') do
+        if left == 0 then
+          return { 'order', line }
+        end
+        left = left - 1
+      end
+    end
+  end
+  return fields
+end
+
+local less = 0
+for _, i in ipairs(moving) do
+  local id, orders, part = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local source = part == '' and id or id .. '/' .. part
+  local letter = { 'reason', ARGV[i + 3], 'detail', ARGV[i + 4], 'source_id', source }
+  local fields = fields_of(id, part)
   if #fields > 2000 then
     -- More than a call can take as arguments.
     letter[#letter + 1] = 'packed_entry'
@@ -31,7 +52,7 @@ for _, i in ipairs(moving) do
     letter[#letter + 1] = fields[j + 1]
   end
   redis.call('XADD', dead, '*', unpack(letter))
-  redis.call('XACK', stream, group, id)
+  less = less + redis.call('XACK', stream, group, id) * (orders - 1)
 end
-trim(stream, group)
+trim(stream, group, surplus, less)
 return 0

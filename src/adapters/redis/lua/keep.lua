@@ -1,9 +1,10 @@
 -- A node's round: shows that it lives, takes over what silent nodes have not acknowledged, and tells how the stream is.
--- KEYS: the stream, the nodes with the time of their last round, the dead letters.
+-- KEYS: the stream, its surplus, the nodes with the time of their last round, the dead letters.
 -- ARGV: the group, this node, how many readers it has, after how many milliseconds a node counts as dead, the most entries
 -- to take over at once.
--- Returns entries, lag (-1: unknown), pending, taken over, dead letters, then what is pending for each reader of this node.
-local stream, nodes, dead = KEYS[1], KEYS[2], KEYS[3]
+-- Returns orders, entries, lag (-1: unknown), pending, taken over, dead letters, then what is pending for each reader of this
+-- node. All but the first and the dead letters are entries.
+local stream, nodes, dead = KEYS[1], KEYS[3], KEYS[4]
 local group, node, readers = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local silence, budget = tonumber(ARGV[4]), tonumber(ARGV[5])
 
@@ -70,4 +71,4 @@ if not consumers.err then
   end
 end
 
-return { redis.call('XLEN', stream), lag, pending, claimed, redis.call('XLEN', dead), unpack(own) }
+return { backlog(stream, KEYS[2]), redis.call('XLEN', stream), lag, pending, claimed, redis.call('XLEN', dead), unpack(own) }

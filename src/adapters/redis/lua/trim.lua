@@ -1,6 +1,7 @@
 -- Drops what every reader has done with: what stands before the first entry that is delivered and not acknowledged, or,
--- where there is none, what was delivered.
-local function trim(stream, group)
+-- where there is none, what was delivered. `surplus` sinks by `less`; what others did to the stream may have made it wrong,
+-- until it is empty.
+local function trim(stream, group, surplus, less)
   local pending = redis.call('XPENDING', stream, group)
   local first = pending[2]
   if pending[1] == 0 then
@@ -20,4 +21,10 @@ local function trim(stream, group)
     end
   end
   redis.call('XTRIM', stream, 'MINID', '=', first)
+  if redis.call('XLEN', stream) == 0 then
+    redis.call('DEL', surplus)
+  elseif less > 0 then
+    local left = tonumber(redis.call('GET', surplus) or 0)
+    redis.call('DECRBY', surplus, math.min(less, left))
+  end
 end
