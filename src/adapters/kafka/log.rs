@@ -226,6 +226,7 @@ impl PartitionedLog for KafkaLog {
             number: partition,
             dead_letters: self.dead_letters.clone(),
             membership: self.membership.clone(),
+            growth: self.producer.growth(),
             begun: Mutex::default(),
         })
     }

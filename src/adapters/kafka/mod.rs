@@ -5,6 +5,7 @@
 
 mod client;
 mod dead_letters;
+mod growth;
 mod headers;
 mod job;
 mod lag;

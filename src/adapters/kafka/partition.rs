@@ -15,6 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::Notify;
 
 use super::client::{ANSWER_TIMEOUT, ClientSettings, away, blocking};
+use super::growth::Growth;
 use super::lag::watermarks;
 use super::letter::letter;
 use super::membership::Membership;
@@ -33,6 +34,7 @@ pub(super) struct KafkaPartition {
     pub(super) number: i32,
     pub(super) dead_letters: Arc<Producer>,
     pub(super) membership: Arc<Membership>,
+    pub(super) growth: Arc<Growth>,
     /// Ends the stream begun last.
     pub(super) begun: Mutex<Option<Arc<AtomicBool>>>,
 }
@@ -73,8 +75,9 @@ impl Partition for KafkaPartition {
 impl KafkaPartition {
     async fn open(&self, position: Option<Position>, ended: Arc<AtomicBool>) -> Result<(Start, KafkaStream), LogError> {
         let (settings, partition, menu) = (self.settings.clone(), self.number, self.menu.clone());
+        let growth = self.growth.clone();
         blocking(move || {
-            let stream = KafkaStream::new(&settings, menu, ended)?;
+            let stream = KafkaStream::new(&settings, menu, ended, growth)?;
             let topic = &settings.names.topic;
             let ends = watermarks(&stream.client, topic, &[partition])?;
             let start = Start::at(position, ends.first().copied().unwrap_or_default());
@@ -128,12 +131,22 @@ struct KafkaStream {
     arrived: Arc<Notify>,
     /// Whether a later stream was begun.
     ended: Arc<AtomicBool>,
+    growth: Arc<Growth>,
+    /// Of the growth, when this stream was begun.
+    setbacks: u64,
     /// What was read to see where the stream is, and is part of it.
     first: Mutex<Option<Record>>,
 }
 
 impl KafkaStream {
-    fn new(settings: &ClientSettings, menu: Menu, ended: Arc<AtomicBool>) -> Result<Self, LogError> {
+    fn new(
+        settings: &ClientSettings,
+        menu: Menu,
+        ended: Arc<AtomicBool>,
+        growth: Arc<Growth>,
+    ) -> Result<Self, LogError> {
+        // Before anything is asked: a setback meanwhile has the answer looked at again.
+        let setbacks = growth.setbacks();
         let arrived = Arc::new(Notify::new());
         let notified = arrived.clone();
         let client = Reading::new(settings, move || notified.notify_one())?;
@@ -142,6 +155,8 @@ impl KafkaStream {
             menu,
             arrived,
             ended,
+            growth,
+            setbacks,
             first: Mutex::default(),
         })
     }
@@ -223,6 +238,10 @@ impl PartitionStream for KafkaStream {
         }
         if self.ended.load(Ordering::Acquire) {
             return Err(begun_later());
+        }
+        if self.growth.setbacks() != self.setbacks {
+            let reason = "a record was put where another one had been: the topic may be another one";
+            return Err(LogError::Away(reason.to_owned()));
         }
         Ok(records)
     }

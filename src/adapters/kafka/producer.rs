@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 
 use super::client::{self, ClientSettings, away, blocking};
+use super::growth::Growth;
 use super::topics::metadata;
 
 /// How long a record may take to be safe; longer, and it is not known whether it is.
@@ -56,6 +57,7 @@ pub(super) struct Producer {
     /// Whether the current one has met a broker.
     has_met_broker: AtomicBool,
     failures_in_a_row: AtomicU32,
+    growth: Arc<Growth>,
 }
 
 type Deliverer = ThreadedProducer<Deliveries>;
@@ -67,7 +69,13 @@ impl Producer {
             current: Mutex::default(),
             has_met_broker: AtomicBool::new(false),
             failures_in_a_row: AtomicU32::new(0),
+            growth: Arc::default(),
         }
+    }
+
+    /// How its topic grows, where it sends to one.
+    pub(super) fn growth(&self) -> Arc<Growth> {
+        self.growth.clone()
     }
 
     /// Has the producer connect before the first record is sent: an idempotent one gets its id from a broker first, and asks
@@ -130,7 +138,8 @@ impl Producer {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("message.timeout.ms", DELIVERY_TIMEOUT_MS.to_string());
-        let made = Deliverer::from_config_and_context(&config, Deliveries).map_err(|error| away(&error))?;
+        let made =
+            Deliverer::from_config_and_context(&config, Deliveries(self.growth())).map_err(|error| away(&error))?;
         Ok(current.insert(Arc::new(made)).clone())
     }
 
@@ -202,8 +211,8 @@ impl Group {
     }
 }
 
-/// Tells groups what became of their records.
-struct Deliveries;
+/// Tells groups what became of their records, and where they are.
+struct Deliveries(Arc<Growth>);
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -219,6 +228,9 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = Arc<Group>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, group: Self::DeliveryOpaque) {
+        if let Ok(record) = result {
+            self.0.put(record.partition(), record.offset());
+        }
         group.ended(result.as_ref().err().map(|(error, _)| error.clone()));
     }
 }
