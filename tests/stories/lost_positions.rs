@@ -140,6 +140,8 @@ async fn taken_on(database: &Database, node: &Node) {
         "{before} and then {stored}\n{}",
         node.log()
     );
+    let noticed = "a record was put where another one had been";
+    assert!(node.log().contains(noticed), "{}", node.log());
     database.assert_audit_clean();
 }
 
