@@ -15,7 +15,15 @@ pub struct Credit {
 
 /// The right to have work under way; dropping it gives it back.
 #[derive(Debug)]
-pub struct Permit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub struct Permit(OwnedSemaphorePermit);
+
+impl Permit {
+    /// Gives back all but so many of what were taken as one.
+    #[must_use]
+    pub fn reduced_to(mut self, weight: usize) -> Self {
+        self.0.split(weight).map_or(self, Self)
+    }
+}
 
 impl Credit {
     /// Credit for `limit` units of work.
@@ -45,7 +53,7 @@ impl Credit {
     #[must_use]
     pub fn try_take_heavy(&self, weight: usize) -> Option<Permit> {
         let permits = weight.min(self.available());
-        (permits > 0).then(|| self.try_take_all(permits))?
+        (permits > 0).then(|| self.try_take_all(permits)).flatten()
     }
 
     /// Permits that are left.

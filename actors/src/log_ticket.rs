@@ -19,6 +19,7 @@ use crate::ticket::{Answer, Consignment, Refusal};
 struct OpenEntry {
     id: EntryId,
     orders: usize,
+    surplus: usize,
     decided: AtomicUsize,
     poison: Mutex<Vec<Poison>>,
     permit: Permit,
@@ -30,6 +31,7 @@ impl OpenEntry {
         Arc::new(Self {
             id: entry.id,
             orders: entry.orders.len(),
+            surplus: entry.surplus,
             decided: AtomicUsize::new(0),
             poison: Mutex::default(),
             permit,
@@ -46,13 +48,19 @@ impl OpenEntry {
     /// Lets go of it. Whoever is the last one to do so gets it, where it is settled.
     fn close(self: Arc<Self>) -> Option<Done> {
         let entry = Arc::into_inner(self)?;
+        let poison = entry.poison.into_inner();
         (entry.decided.into_inner() == entry.orders).then(|| Done {
+            // Poison may wait long, for room among the dead letters; nothing else should with it.
+            permit: if poison.is_empty() {
+                entry.permit
+            } else {
+                entry.permit.reduced_to(poison.len())
+            },
             entry: Settlement {
                 id: entry.id,
-                orders: entry.orders,
-                poison: entry.poison.into_inner(),
+                surplus: entry.surplus,
+                poison,
             },
-            permit: entry.permit,
         })
     }
 }
@@ -88,7 +96,7 @@ impl LogTicket {
     pub(crate) fn settlement(&self) -> Settlement {
         Settlement {
             id: self.entry.id,
-            orders: self.entry.orders,
+            surplus: self.entry.surplus,
             poison: Vec::new(),
         }
     }
@@ -188,7 +196,7 @@ pub struct Acknowledgement {
     pub ids: Vec<EntryId>,
     /// What of it was not.
     pub rest: Vec<Done>,
-    /// Entries moved to the dead letters.
+    /// Orders moved to the dead letters.
     pub buried: Vec<PoisonReason>,
     /// Why there is a rest.
     pub error: Option<LogError>,
@@ -257,6 +265,7 @@ mod tests {
         let entry = Entry {
             id: EntryId(number, 0),
             orders: (0..orders).map(|part| Ok(Arc::new(order(part)))).collect(),
+            surplus: orders - 1,
         };
         LogTicket::of(entry, credit.try_take_all(orders).unwrap(), settled)
     }
@@ -297,6 +306,7 @@ mod tests {
         LogTicket::answer(vec![(last, Err(Refusal::KeyReused))]);
         let done = settled.take();
         assert_eq!(reasons(&done), [(1, vec![(Some(2), PoisonReason::KeyReused)])]);
+        assert_eq!((done[0].entry.surplus, credit.in_flight()), (2, 1));
         drop(done);
         assert_eq!(credit.in_flight(), 0);
 

@@ -23,6 +23,8 @@ use crate::telemetry::ReadMetrics;
 /// Orders that one reader may have in hand: read, and not yet acknowledged. As many as are stored between two
 /// acknowledgements, and more: with half of them a backlog was stored at 170,000 orders a second in place of 245,000.
 pub const MAX_ORDERS_IN_HAND: usize = 8 * MAX_BATCH_ORDERS;
+/// The most entries of a reading: they may be larger than those of the one before.
+const MAX_READ_ENTRIES: usize = 250;
 /// There is room for an entry, or there will be.
 const _: () = assert!(MAX_ENTRY_ORDERS <= MAX_ORDERS_IN_HAND);
 /// The least time between two readings that do not fill a batch: each costs the log a write to its disk.
@@ -195,7 +197,7 @@ impl Reader {
             Course::Again { .. } => MAX_BATCH_ORDERS,
             Course::New => self.args.credit.available().min(MAX_BATCH_ORDERS),
         };
-        let limit = (room / self.entry_orders).max(1);
+        let limit = (room / self.entry_orders).clamp(1, MAX_READ_ENTRIES);
         self.asked = limit;
         tokio::spawn(async move {
             let reading = match course {
@@ -215,9 +217,13 @@ impl Reader {
             let orders: usize = entries.iter().map(|entry| entry.orders.len()).sum();
             self.entry_orders = orders.div_ceil(count).clamp(1, MAX_ENTRY_ORDERS);
         }
-        let room = self.take_in_hand(entries)?;
-        self.begin_again |= !room;
-        if room && self.course == Course::New && count < self.asked {
+        let rest = self.take_in_hand(entries)?;
+        if let Some(first) = rest {
+            self.course = Course::Again { after: first.before() };
+            self.reading = false;
+            return Ok(());
+        }
+        if self.course == Course::New && count < self.asked {
             self.me
                 .send_after(Duration::from_millis(READ_INTERVAL_MS), ReaderMsg::ReadOn);
             return Ok(());
@@ -229,16 +235,16 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes what is not in hand yet. False where there is no room for all of it: the rest must be read again.
-    fn take_in_hand(&mut self, entries: Vec<Entry>) -> Result<bool, Failure> {
+    /// Takes what is not in hand yet, up to the first entry that there is no room for: from there it must be read again.
+    fn take_in_hand(&mut self, entries: Vec<Entry>) -> Result<Option<EntryId>, Failure> {
         let mut tickets = Vec::with_capacity(entries.len() * self.entry_orders);
-        let (mut taken, mut room) = (0, true);
+        let (mut taken, mut rest) = (0, None);
         for entry in entries {
             if self.in_hand.contains(&entry.id) {
                 continue;
             }
             let Some(permit) = self.args.credit.try_take_all(entry.orders.len()) else {
-                room = false;
+                rest = Some(entry.id);
                 break;
             };
             self.in_hand.insert(entry.id);
@@ -256,7 +262,7 @@ impl Reader {
         if taken > 0 {
             self.me.worked();
         }
-        Ok(room)
+        Ok(rest)
     }
 
     /// The drill: acknowledges what is not stored.

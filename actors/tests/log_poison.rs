@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use coffee_rt_actors::domain::{Cents, Order};
-use coffee_rt_actors::ports::{EntryId, PoisonReason};
+use coffee_rt_actors::ports::{EntryId, MAX_ENTRY_ORDERS, PoisonReason};
 use coffee_rt_actors::reader::MAX_ORDERS_IN_HAND;
 use coffee_rt_actors::supervision::Fault;
 use rand::rngs::StdRng;
@@ -189,6 +189,29 @@ async fn nothing_is_dropped_while_the_dead_letters_are_full() {
     node.log.clear_dead_letters();
     node.has_stored(&orders).await;
     assert_eq!(node.buried(), waiting);
+    node.grove.drain().await.unwrap();
+}
+
+/// Each of them shares its entry with good orders, which are stored.
+#[tokio::test(start_paused = true)]
+async fn poison_that_waits_for_room_among_the_dead_letters_takes_no_more_credit_than_its_own() {
+    let (node, mut random) = (LogNode::start(1).await, seeded());
+    node.log.behave(|log| log.dead_letter_limit = 0);
+    let entries = MAX_ORDERS_IN_HAND / MAX_ENTRY_ORDERS + 1;
+    let mut orders = Vec::new();
+    for _ in 0..entries {
+        let good: Vec<_> = (1..MAX_ENTRY_ORDERS).map(|_| new_order(&mut random)).collect();
+        let mut records: Vec<_> = good.iter().map(Order::to_record).collect();
+        records.push(UNREADABLE.to_vec());
+        node.log
+            .write_together(&records.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        orders.extend(good);
+    }
+    eventually("the others are stored", || node.store.orders().len() == orders.len()).await;
+    eventually("only poison is in hand", || node.taken() == entries).await;
+    node.log.behave(|log| log.dead_letter_limit = entries);
+    eventually("they are put aside", || node.buried().len() == entries).await;
+    eventually("nothing is left", || node.log.backlog() == 0 && node.taken() == 0).await;
     node.grove.drain().await.unwrap();
 }
 

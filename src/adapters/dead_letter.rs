@@ -91,7 +91,7 @@ pub struct DeadLetter {
     pub source_id: String,
     /// The entry's fields as they were: names and values.
     pub entry: Vec<(Vec<u8>, Vec<u8>)>,
-    /// The entry as the record of an order, right or wrong; none where it is no text.
+    /// The entry as the record of an order, right or wrong; none where it is no text, or where it holds several.
     pub record: Option<Vec<u8>>,
     /// The order's `message_id` where its producer gave none: the one that the log's reader gives it.
     pub minted: Uuid,

@@ -18,7 +18,7 @@ pub mod sqlite;
 
 pub use audit::MAX_AUDIT_DIFFERENCES;
 pub use migrations::{Migration, MigrationState};
-pub use record::{MAX_RECORD_BYTES, RECORD_FIELD};
+pub use record::{MAX_RECORD_BYTES, RECORD_FIELD, RECORDS_FIELD};
 
 use std::future::Future;
 use std::time::Duration;

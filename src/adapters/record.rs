@@ -12,6 +12,8 @@ pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 pub const RECORD_FIELD: &str = "order";
 /// The field of an entry that holds several orders, each a line of JSON.
 pub const RECORDS_FIELD: &str = "orders";
+/// Beside them, how many orders beyond the first the stream's backlog was counted up for.
+pub const SURPLUS_FIELD: &str = "surplus";
 
 /// Reads an order out of a log, which took it at `accepted_at`; `minted` is its `message_id` where its producer gave none.
 ///

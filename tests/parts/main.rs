@@ -11,6 +11,7 @@ mod node_double;
 mod own_service;
 mod redis_bus;
 mod redis_cache;
+mod redis_stream;
 mod store_contract;
 mod store_positions;
 mod store_postgres;

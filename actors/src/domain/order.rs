@@ -42,9 +42,9 @@ pub struct StoredOrder {
     pub timestamp: Instant,
 }
 
-/// How the trace is named in a record.
 /// What a record usually fits into.
-const RECORD_BYTES: usize = 192;
+pub const RECORD_BYTES: usize = 192;
+/// How the trace is named in a record.
 const TRACE_FIELD: &[u8] = b"\"traceparent\"";
 
 /// One field and what is wrong with it.

@@ -13,6 +13,17 @@ use crate::domain::Order;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(pub u64, pub u64);
 
+impl EntryId {
+    /// The last place before it.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        match self {
+            Self(ms, 0) => Self(ms.saturating_sub(1), u64::MAX),
+            Self(ms, number) => Self(ms, number - 1),
+        }
+    }
+}
+
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.0, self.1)
@@ -30,6 +41,8 @@ pub struct Entry {
     /// What was ordered, one order or up to [`MAX_ENTRY_ORDERS`], or why there is no telling. A `message_id` is the same at
     /// each delivery.
     pub orders: Vec<Result<Arc<Order>, Poison>>,
+    /// How many orders beyond the first one the log counts for it, where it counts them.
+    pub surplus: usize,
 }
 
 /// Which of an entry's orders, from 0; none means the entry as it stands.
@@ -96,9 +109,9 @@ pub struct Poison {
 pub struct Settlement {
     /// Where it stands.
     pub id: EntryId,
-    /// How many orders it holds.
-    pub orders: usize,
-    /// Those that never will be.
+    /// As in the [`Entry`].
+    pub surplus: usize,
+    /// Those of its orders that never will be.
     pub poison: Vec<Poison>,
 }
 

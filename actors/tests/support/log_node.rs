@@ -26,7 +26,8 @@ use super::memory_store::MemoryStore;
 use super::node::{DEADLINE, Shared, branch, new_order};
 use super::probe::Grove;
 
-const CREDIT: usize = 8_192;
+/// More than is placed at once.
+const CREDIT: usize = 2 * MAX_ORDERS_IN_HAND;
 
 pub type Placing = JoinHandle<Result<Acknowledged, Refusal>>;
 

@@ -8,7 +8,7 @@ use coffee_rt_actors::ports::{Entry, EntryId, LogError, MAX_ENTRY_ORDERS, Part, 
 use redis::Value;
 use uuid::{Builder, Uuid};
 
-use crate::adapters::record::{RECORD_FIELD, RECORDS_FIELD, read};
+use crate::adapters::record::{RECORD_FIELD, RECORDS_FIELD, SURPLUS_FIELD, read};
 
 /// Reads the answer to `XREADGROUP` on one stream.
 pub(super) fn entries(answer: Value, menu: &Menu) -> Result<Vec<Entry>, LogError> {
@@ -34,15 +34,20 @@ fn entry(found: Value, menu: &Menu) -> Result<Entry, LogError> {
         Some(Value::BulkString(id)) => parse_id(&id).ok_or_else(|| strange("no id"))?,
         _ => return Err(strange("no id")),
     };
+    let mut surplus = 0;
     let orders = match parts.next() {
-        Some(Value::Array(fields)) => orders(id, fields, menu),
+        Some(Value::Array(fields)) => {
+            let fields: Vec<Vec<u8>> = fields.into_iter().map(bytes).collect();
+            surplus = surplus_of(&fields);
+            orders(id, &fields, menu)
+        }
         _ => vec![poison(
             None,
             PoisonReason::Vanished,
             "it was deleted from the stream before it was stored",
         )],
     };
-    Ok(Entry { id, orders })
+    Ok(Entry { id, orders, surplus })
 }
 
 fn poison<R>(part: Part, reason: PoisonReason, detail: impl Into<String>) -> Result<R, Poison> {
@@ -50,8 +55,14 @@ fn poison<R>(part: Part, reason: PoisonReason, detail: impl Into<String>) -> Res
     Err(Poison { part, reason, detail })
 }
 
-fn orders(id: EntryId, fields: Vec<Value>, menu: &Menu) -> Vec<Result<Arc<Order>, Poison>> {
-    let fields: Vec<Vec<u8>> = fields.into_iter().map(bytes).collect();
+/// The orders beyond the first that were counted when the entry was appended; other producers count none.
+fn surplus_of(fields: &[Vec<u8>]) -> usize {
+    let text = value(fields, SURPLUS_FIELD).and_then(|value| std::str::from_utf8(value).ok());
+    let surplus = text.and_then(|text| text.parse().ok()).unwrap_or_default();
+    MAX_ENTRY_ORDERS.saturating_sub(1).min(surplus)
+}
+
+fn orders(id: EntryId, fields: &[Vec<u8>], menu: &Menu) -> Vec<Result<Arc<Order>, Poison>> {
     let accepted_at = Instant::of_millis(i64::try_from(id.0).unwrap_or(i64::MAX));
     let order = |record: &[u8], part| {
         let order = read(record, minted(id, part), accepted_at, menu);
@@ -59,11 +70,16 @@ fn orders(id: EntryId, fields: Vec<Value>, menu: &Menu) -> Vec<Result<Arc<Order>
             .map(Arc::new)
             .or_else(|(reason, detail)| poison(part, reason, detail))
     };
-    let records: Vec<_> = lines(&fields).take(MAX_ENTRY_ORDERS + 1).collect();
-    match (records.len(), record(&fields)) {
+    let records: Vec<_> = lines(fields).take(MAX_ENTRY_ORDERS + 1).collect();
+    match (records.len(), record(fields)) {
+        _ if value(fields, RECORD_FIELD).is_some() && !records.is_empty() => {
+            let detail = format!("it has both `{RECORD_FIELD}` and `{RECORDS_FIELD}`");
+            vec![poison(None, PoisonReason::Unreadable, detail)]
+        }
         (_, Some(record)) => vec![order(&record, None)],
         (0, None) => vec![poison(None, PoisonReason::Unreadable, "its fields are no text")],
-        (1..=MAX_ENTRY_ORDERS, None) => {
+        // One alone was dealt with above.
+        (..=MAX_ENTRY_ORDERS, None) => {
             let parts = records.iter().enumerate();
             parts
                 .map(|(index, record)| order(record, part_of(records.len(), index)))

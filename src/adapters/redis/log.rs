@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use coffee_rt_actors::domain::{Menu, Order};
+use coffee_rt_actors::domain::{Menu, Order, RECORD_BYTES};
 use coffee_rt_actors::log_watch::ROUND_LIMIT;
 use coffee_rt_actors::ports::{Durability, LogError, LogReader, LogStatus, MAX_ENTRY_ORDERS, OrderLog, SharedLog};
 use parking_lot::Mutex;
@@ -22,8 +22,6 @@ pub const SILENCE_MS: u64 = 6_000;
 pub const MAX_CLAIMED_ENTRIES: usize = 4_000;
 /// A round is given up by its link, which then opens another connection.
 const _: () = assert!(ANSWER_TIMEOUT.as_secs() < ROUND_LIMIT.as_secs());
-/// What an order usually fits into.
-const LINE_BYTES: usize = 192;
 /// How old the knowledge of Redis's settings may be.
 const DURABILITY_AGE: Duration = Duration::from_secs(10);
 
@@ -108,7 +106,7 @@ impl OrderLog for RedisStream {
         };
         let count = |figure: &i64| u64::try_from(*figure).unwrap_or_default();
         // Redis knows of entries only; with those that wait unread in number, their mean is what counts.
-        let orders = |figure: u64| figure * count(backlog) / count(entries).max(1);
+        let orders = |figure: u64| (figure * count(backlog)).checked_div(count(entries)).unwrap_or(figure);
         Ok(LogStatus {
             backlog: count(backlog),
             backlog_limit: self.backlog_limit,
@@ -145,7 +143,7 @@ impl SharedLog for RedisStream {
 
 /// The records of an entry's orders, a line for each.
 fn lines(orders: &[Arc<Order>]) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(orders.len() * LINE_BYTES);
+    let mut lines = Vec::with_capacity(orders.len() * RECORD_BYTES);
     for order in orders {
         order.write_record(&mut lines);
         lines.push(b'\n');

@@ -104,14 +104,14 @@ impl LogReader for StreamReader {
     }
 
     async fn acknowledge(&self, entries: &[Settlement]) -> Result<(), LogError> {
-        let (singles, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.orders == 1);
+        let (singles, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.surplus == 0);
         let acknowledged = self.control.run(&ACKNOWLEDGE, &[STREAM, SURPLUS], |script| {
             script.arg(GROUP).arg(singles.len());
             for entry in &singles {
                 script.arg(entry.id.to_string());
             }
             for entry in &others {
-                script.arg(entry.id.to_string()).arg(entry.orders);
+                script.arg(entry.id.to_string()).arg(entry.surplus);
             }
         });
         unless_lost(acknowledged.await).map(drop)
@@ -120,9 +120,9 @@ impl LogReader for StreamReader {
     async fn bury(&self, entries: &[Settlement]) -> Result<(), LogError> {
         let buried = self.control.run(&BURY, &[STREAM, SURPLUS, DEAD_LETTERS], |script| {
             script.arg(GROUP).arg(MAX_DEAD_LETTERS);
-            for Settlement { id, orders, poison } in entries {
+            for Settlement { id, surplus, poison } in entries {
                 for poison in poison {
-                    script.arg(id.to_string()).arg(*orders).arg(number(poison.part));
+                    script.arg(id.to_string()).arg(*surplus).arg(number(poison.part));
                     script.arg(poison.reason.name()).arg(&poison.detail);
                 }
             }

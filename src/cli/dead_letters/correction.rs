@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::adapters::RECORDS_FIELD;
 use crate::adapters::dead_letter::DeadLetter;
 
 /// The field that tells orders apart.
@@ -54,6 +55,12 @@ impl Corrections {
     pub(super) fn apply(&self, letter: &DeadLetter, menu: &Menu) -> Result<Order, String> {
         if !self.new_key && self.set.is_empty() && letter.reason == PoisonReason::KeyReused.name() {
             return Err("another order was stored under its message_id: --new-key stores both".to_owned());
+        }
+        if letter.record.is_none() && letter.entry.iter().any(|(name, _)| name == RECORDS_FIELD.as_bytes()) {
+            let advice = "put each of them into the stream again, then discard this";
+            return Err(format!(
+                "it holds several orders, which cannot be corrected as one: {advice}"
+            ));
         }
         let record = self.correct(letter);
         Order::from_record(&record, letter.minted, Instant::now(), menu)

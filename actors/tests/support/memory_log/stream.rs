@@ -1,6 +1,6 @@
 //! What a log in memory holds: its entries, who has them, and the dead letters. Each function is one atomic step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Instant, Menu, Order, OrderError};
@@ -134,7 +134,8 @@ impl Stream {
             orders.collect()
         };
         let orders = self.entries.get(&id).map_or_else(gone, read);
-        Entry { id, orders }
+        let surplus = orders.len() - 1;
+        Entry { id, orders, surplus }
     }
 
     pub(super) fn acknowledge(&mut self, entries: &[Settlement]) {
@@ -146,9 +147,11 @@ impl Stream {
 
     /// An entry that somebody else has acknowledged meanwhile is not buried.
     pub(super) fn bury(&mut self, entries: &[Settlement], limit: usize) -> Result<(), LogError> {
+        // Two generations of a reader may have had an entry in hand.
+        let mut seen = BTreeSet::new();
         let still: Vec<_> = entries
             .iter()
-            .filter(|entry| self.pending.contains_key(&entry.id))
+            .filter(|entry| self.pending.contains_key(&entry.id) && seen.insert(entry.id))
             .collect();
         let poison: usize = still.iter().map(|entry| entry.poison.len()).sum();
         if self.dead_letters.len() + poison > limit {

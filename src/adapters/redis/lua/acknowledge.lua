@@ -1,12 +1,16 @@
 -- Acknowledges entries and trims the stream behind them.
--- KEYS: the stream, its surplus. ARGV: the group, how many entries have one order, their ids, then of each other entry its
--- id and how many orders it has.
-local group, singles = ARGV[1], tonumber(ARGV[2])
-if singles > 0 then
-  redis.call('XACK', KEYS[1], group, unpack(ARGV, 3, 2 + singles))
+-- KEYS: the stream, its surplus. ARGV: the group, how many entries have no surplus, their ids, then of each other entry its
+-- id and its surplus.
+local group, rest = ARGV[1], 3 + ARGV[2]
+-- More than some thousand are too many for one call.
+for i = 3, rest - 1, 1000 do
+  redis.call('XACK', KEYS[1], group, unpack(ARGV, i, math.min(i + 999, rest - 1)))
 end
-local less = 0
-for i = 3 + singles, #ARGV, 2 do
-  less = less + redis.call('XACK', KEYS[1], group, ARGV[i]) * (ARGV[i + 1] - 1)
+local shared, less = {}, 0
+for i = rest, #ARGV, 2 do
+  if redis.call('XACK', KEYS[1], group, ARGV[i]) == 1 then
+    shared[#shared + 1] = ARGV[i]
+    less = less + ARGV[i + 1]
+  end
 end
-trim(KEYS[1], group, KEYS[2], less)
+trim(KEYS[1], group, KEYS[2], shared, less)

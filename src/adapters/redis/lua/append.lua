@@ -6,9 +6,13 @@ if backlog(KEYS[1], KEYS[2]) >= tonumber(ARGV[1]) then
 end
 local more = 0
 for i = 2, #ARGV, 2 do
-  local orders = tonumber(ARGV[i])
-  redis.call('XADD', KEYS[1], '*', orders == 1 and 'order' or 'orders', ARGV[i + 1])
-  more = more + orders - 1
+  local surplus = ARGV[i] - 1
+  if surplus == 0 then
+    redis.call('XADD', KEYS[1], '*', 'order', ARGV[i + 1])
+  else
+    redis.call('XADD', KEYS[1], '*', 'surplus', surplus, 'orders', ARGV[i + 1])
+    more = more + surplus
+  end
 end
 if more > 0 then
   redis.call('INCRBY', KEYS[2], more)

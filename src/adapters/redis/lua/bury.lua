@@ -1,13 +1,16 @@
 -- Copies orders to the dead letters and acknowledges their entries. What is not pending any more was dealt with already.
 -- KEYS: the stream, its surplus, the dead letters. ARGV: the group, the most dead letters, then of each order its entry's
--- id, how many orders that has, which of them it is (empty: the entry as it stands), reason and detail.
+-- id, that one's surplus, which of its orders it is (empty: the entry as it stands), reason and detail.
 -- Returns -1 where there are too many dead letters, and nothing was done.
 local stream, surplus, dead = KEYS[1], KEYS[2], KEYS[3]
 local group, limit = ARGV[1], tonumber(ARGV[2])
-local moving = {}
+local moving, seen = {}, {}
 for i = 3, #ARGV, 5 do
-  if #redis.call('XPENDING', stream, group, ARGV[i], ARGV[i], 1) == 1 then
+  -- Two generations of a reader may have had it in hand.
+  local name = ARGV[i] .. '/' .. ARGV[i + 2]
+  if not seen[name] and #redis.call('XPENDING', stream, group, ARGV[i], ARGV[i], 1) == 1 then
     moving[#moving + 1] = i
+    seen[name] = true
   end
 end
 if #moving == 0 then
@@ -35,9 +38,9 @@ local function fields_of(id, part)
   return fields
 end
 
-local less = 0
+local acknowledged = {}
 for _, i in ipairs(moving) do
-  local id, orders, part = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local id, part = ARGV[i], ARGV[i + 2]
   local source = part == '' and id or id .. '/' .. part
   local letter = { 'reason', ARGV[i + 3], 'detail', ARGV[i + 4], 'source_id', source }
   local fields = fields_of(id, part)
@@ -52,7 +55,14 @@ for _, i in ipairs(moving) do
     letter[#letter + 1] = fields[j + 1]
   end
   redis.call('XADD', dead, '*', unpack(letter))
-  less = less + redis.call('XACK', stream, group, id) * (orders - 1)
+  acknowledged[id] = ARGV[i + 1]
 end
-trim(stream, group, surplus, less)
+local shared, less = {}, 0
+for id, more in pairs(acknowledged) do
+  if redis.call('XACK', stream, group, id) == 1 and more ~= '0' then
+    shared[#shared + 1] = id
+    less = less + more
+  end
+end
+trim(stream, group, surplus, shared, less)
 return 0
