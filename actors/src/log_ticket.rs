@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use crate::backoff::unless_it_panics;
 use crate::credit::Permit;
 use crate::domain::Order;
-use crate::ports::{Entry, EntryId, LogError, LogReader, Part, Poison, PoisonReason, Settlement, part_of};
+use crate::ports::{Entry, EntryId, LogError, LogReader, Part, Poison, PoisonReason, Settlement};
 use crate::reader::ReaderMsg;
 use crate::supervision::Slot;
 use crate::ticket::{Answer, Consignment, Refusal};
@@ -17,9 +17,9 @@ use crate::ticket::{Answer, Consignment, Refusal};
 /// An entry whose orders are on their way to the store. When the last of its tickets goes, it is settled if each order was
 /// decided, and else read again.
 struct OpenEntry {
-    id: EntryId,
+    /// Without what turns out to be poison.
+    entry: Settlement,
     orders: usize,
-    surplus: usize,
     decided: AtomicUsize,
     poison: Mutex<Vec<Poison>>,
     permit: Permit,
@@ -27,18 +27,6 @@ struct OpenEntry {
 }
 
 impl OpenEntry {
-    fn new(entry: &Entry, permit: Permit, settled: Arc<Settled>) -> Arc<Self> {
-        Arc::new(Self {
-            id: entry.id,
-            orders: entry.orders.len(),
-            surplus: entry.surplus,
-            decided: AtomicUsize::new(0),
-            poison: Mutex::default(),
-            permit,
-            settled,
-        })
-    }
-
     /// One of its orders is stored, or never will be.
     fn decide(&self, poison: Option<Poison>) {
         self.poison.lock().extend(poison);
@@ -47,20 +35,16 @@ impl OpenEntry {
 
     /// Lets go of it. Whoever is the last one to do so gets it, where it is settled.
     fn close(self: Arc<Self>) -> Option<Done> {
-        let entry = Arc::into_inner(self)?;
-        let poison = entry.poison.into_inner();
-        (entry.decided.into_inner() == entry.orders).then(|| Done {
+        let open = Arc::into_inner(self)?;
+        let poison = open.poison.into_inner();
+        (open.decided.into_inner() == open.orders).then(|| Done {
             // Poison may wait long, for room among the dead letters; nothing else should with it.
             permit: if poison.is_empty() {
-                entry.permit
+                open.permit
             } else {
-                entry.permit.reduced_to(poison.len())
+                open.permit.reduced_to(poison.len())
             },
-            entry: Settlement {
-                id: entry.id,
-                surplus: entry.surplus,
-                poison,
-            },
+            entry: Settlement { poison, ..open.entry },
         })
     }
 }
@@ -76,16 +60,30 @@ impl LogTicket {
     /// The tickets of an entry's orders; an entry without any good one is settled at once. The permit is given back when
     /// the entry is acknowledged.
     pub(crate) fn of(entry: Entry, permit: Permit, settled: &Arc<Settled>) -> Vec<Self> {
-        let (orders, open) = (entry.orders.len(), OpenEntry::new(&entry, permit, settled.clone()));
-        let mut tickets = Vec::with_capacity(orders);
-        for (index, order) in entry.orders.into_iter().enumerate() {
+        let Entry { id, orders, surplus } = entry;
+        let count = orders.len();
+        let open = Arc::new(OpenEntry {
+            entry: Settlement {
+                id,
+                surplus,
+                poison: Vec::new(),
+            },
+            orders: count,
+            decided: AtomicUsize::new(0),
+            poison: Mutex::default(),
+            permit,
+            settled: settled.clone(),
+        });
+        let mut tickets = Vec::with_capacity(count);
+        for (part, order) in (0..).zip(orders) {
+            let part = (count > 1).then_some(part);
             match order {
                 Ok(order) => tickets.push(Self {
                     entry: open.clone(),
-                    part: part_of(orders, index),
+                    part,
                     order,
                 }),
-                Err(poison) => open.decide(Some(poison)),
+                Err((reason, detail)) => open.decide(Some(Poison { part, reason, detail })),
             }
         }
         settled.add(open.close());
@@ -94,11 +92,7 @@ impl LogTicket {
 
     /// The entry, as if all of its orders were stored.
     pub(crate) fn settlement(&self) -> Settlement {
-        Settlement {
-            id: self.entry.id,
-            surplus: self.entry.surplus,
-            poison: Vec::new(),
-        }
+        self.entry.entry.clone()
     }
 }
 
@@ -141,7 +135,7 @@ fn poison(part: Part, refusal: &Refusal) -> Option<Poison> {
 pub struct Done {
     /// What became of it.
     pub entry: Settlement,
-    /// Given back when the log has forgotten it.
+    #[expect(dead_code, reason = "given back when the log has forgotten it")]
     permit: Permit,
 }
 
@@ -211,22 +205,21 @@ pub(crate) async fn acknowledge(log: &dyn LogReader, done: Vec<Done>) -> Acknowl
         error: None,
     };
     let (poisonous, stored): (Vec<_>, Vec<_>) = done.into_iter().partition(|done| !done.entry.poison.is_empty());
-    if !stored.is_empty() {
-        let (entries, permits) = apart(stored);
-        if let Err(error) = unless_it_panics(log.acknowledge(&entries), LogError::Away).await {
-            ended.rest.extend(together(entries, permits));
-            ended.error = Some(error);
-        }
+    if !stored.is_empty()
+        && let Err(error) = unless_it_panics(log.acknowledge(&entries_of(&stored)), LogError::Away).await
+    {
+        ended.rest.extend(stored);
+        ended.error = Some(error);
     }
     if !poisonous.is_empty() {
-        let (entries, permits) = apart(poisonous);
+        let entries = entries_of(&poisonous);
         match unless_it_panics(log.bury(&entries), LogError::Away).await {
             Ok(()) => {
                 let poison = entries.iter().flat_map(|entry| &entry.poison);
                 ended.buried.extend(poison.map(|poison| poison.reason));
             }
             Err(error) => {
-                ended.rest.extend(together(entries, permits));
+                ended.rest.extend(poisonous);
                 ended.error = Some(error);
             }
         }
@@ -234,13 +227,8 @@ pub(crate) async fn acknowledge(log: &dyn LogReader, done: Vec<Done>) -> Acknowl
     ended
 }
 
-fn apart(done: Vec<Done>) -> (Vec<Settlement>, Vec<Permit>) {
-    done.into_iter().map(|done| (done.entry, done.permit)).unzip()
-}
-
-fn together(entries: Vec<Settlement>, permits: Vec<Permit>) -> impl Iterator<Item = Done> {
-    let both = entries.into_iter().zip(permits);
-    both.map(|(entry, permit)| Done { entry, permit })
+fn entries_of(done: &[Done]) -> Vec<Settlement> {
+    done.iter().map(|done| done.entry.clone()).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub use cache::{CACHED_HOURS, CacheAway, CacheWrite, CachedMetrics, MetricsCache
 pub use engine::{Engine, EngineError, EngineView, JobStatus, StreamEngine};
 pub use log::{
     Durability, Entry, EntryId, LogError, LogReader, LogStatus, MAX_ENTRY_ORDERS, OrderLog, Part, PartitionLag, Poison,
-    PoisonReason, Settlement, SharedLog, part_of,
+    PoisonReason, Settlement, SharedLog,
 };
 pub use partitions::{BYTES_PER_WEIGHT, Beginning, Partition, PartitionStream, PartitionedLog, PoisonRecord, Record};
 

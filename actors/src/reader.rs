@@ -218,18 +218,15 @@ impl Reader {
             self.entry_orders = orders.div_ceil(count).clamp(1, MAX_ENTRY_ORDERS);
         }
         let rest = self.take_in_hand(entries)?;
-        if let Some(first) = rest {
-            self.course = Course::Again { after: first.before() };
-            self.reading = false;
-            return Ok(());
-        }
-        if self.course == Course::New && count < self.asked {
+        if rest.is_none() && self.course == Course::New && count < self.asked {
             self.me
                 .send_after(Duration::from_millis(READ_INTERVAL_MS), ReaderMsg::ReadOn);
             return Ok(());
         }
         self.reading = false;
-        if self.course != Course::New {
+        if let Some(first) = rest {
+            self.course = Course::Again { after: first.before() };
+        } else if self.course != Course::New {
             self.course = last.map_or(Course::New, |after| Course::Again { after });
         }
         Ok(())

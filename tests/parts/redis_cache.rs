@@ -9,7 +9,7 @@ use coffee_rt::adapters::redis::{RedisCache, STORED_TOTAL_MS};
 use coffee_rt_actors::domain::{Cents, Instant, Item};
 use coffee_rt_actors::ports::{CacheWrite, CachedMetrics, Horizon, HourCell, MetricsCache, Snapshot};
 use coffee_rt_actors::view::View;
-use redis::{Commands, Connection, FromRedisValue};
+use redis::{Commands, FromRedisValue};
 use serde_json::json;
 
 const HOUR_SECONDS: i64 = 3_600;
@@ -26,25 +26,17 @@ impl Fixture {
         Self { server, cache }
     }
 
-    /// A client as any other program may be.
-    fn client(&self) -> Connection {
-        redis::Client::open(&*self.server.url)
-            .unwrap()
-            .get_connection()
-            .unwrap()
-    }
-
     async fn write(&self, metrics: &CachedMetrics) -> CacheWrite {
         self.cache.write(metrics).await.unwrap()
     }
 
     fn hour(&self, hour: i64) -> BTreeMap<String, String> {
-        self.client().hgetall(hourly(hour)).unwrap()
+        self.server.redis_client().hgetall(hourly(hour)).unwrap()
     }
 
     fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
         let mut asked = redis::cmd(command[0]);
-        asked.arg(&command[1..]).query(&mut self.client()).unwrap()
+        asked.arg(&command[1..]).query(&mut self.server.redis_client()).unwrap()
     }
 }
 
@@ -101,7 +93,7 @@ async fn the_keys_hold_what_the_dashboard_shows() {
         expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
     );
     assert_eq!(fixture.hour(hour - 1)["revenue"], "12.75");
-    let mut client = fixture.client();
+    let mut client = fixture.server.redis_client();
     let top: Vec<String> = client.lrange("metrics:top5", 0, -1).unwrap();
     assert_eq!(top, ["latte", "americano"]);
     let recent: Vec<String> = client.lrange("orders:recent", 0, -1).unwrap();
@@ -136,7 +128,7 @@ async fn no_hour_is_there_when_the_same_hour_of_the_next_day_begins() {
     let past = Instant(now.0 - 48 * HOUR_SECONDS * 1_000_000);
     let day: Vec<_> = day.iter().map(|(hour, orders)| (hour - 48, orders + 1)).collect();
     assert_eq!(fixture.write(&metrics(past, &day)).await, CacheWrite::Written);
-    let left: Vec<String> = fixture.client().keys("metrics:hourly:*").unwrap();
+    let left: Vec<String> = fixture.server.redis_client().keys("metrics:hourly:*").unwrap();
     assert_eq!(left, Vec::<String>::new());
 }
 
@@ -149,7 +141,7 @@ async fn a_node_that_lags_overwrites_nothing_until_the_newer_one_is_gone() {
     assert_eq!(fixture.write(&newer).await, CacheWrite::Written);
     assert_eq!(fixture.write(&older).await, CacheWrite::Outdated);
     assert_eq!(fixture.hour(hour)["order_count"], "5");
-    let recent: Vec<String> = fixture.client().lrange("orders:recent", 0, -1).unwrap();
+    let recent: Vec<String> = fixture.server.redis_client().lrange("orders:recent", 0, -1).unwrap();
     assert_eq!(recent.len(), 10);
     assert_eq!(fixture.write(&newer).await, CacheWrite::Written);
 
@@ -163,7 +155,7 @@ async fn a_node_that_lags_overwrites_nothing_until_the_newer_one_is_gone() {
     assert_eq!(fixture.hour(hour - 2), BTreeMap::new());
     let _: i64 = fixture.ask(&["DEL", "metrics:stored_total"]);
     assert_eq!(fixture.write(&metrics(now, &[])).await, CacheWrite::Written);
-    let keys: Vec<String> = fixture.client().keys("*").unwrap();
+    let keys: Vec<String> = fixture.server.redis_client().keys("*").unwrap();
     assert_eq!(keys, ["metrics:stored_total"]);
 }
 
@@ -171,7 +163,7 @@ async fn a_node_that_lags_overwrites_nothing_until_the_newer_one_is_gone() {
 async fn only_what_changed_is_written_and_whatever_was_there_gives_way() {
     let fixture = Fixture::start().await;
     let (now, hour) = (now(), now().hour());
-    let mut client = fixture.client();
+    let mut client = fixture.server.redis_client();
     let _: () = client.set("metrics:top5", "another program's").unwrap();
     let _: () = client.set(hourly(hour), "another program's").unwrap();
     let _: () = client.hset("orders:recent", "a", "b").unwrap();

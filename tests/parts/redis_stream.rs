@@ -10,7 +10,7 @@ use coffee_rt_actors::ports::{
     Entry, LogError, LogReader, MAX_ENTRY_ORDERS, OrderLog, Poison, PoisonReason, Settlement, SharedLog,
 };
 use coffee_rt_actors::reader::MAX_ORDERS_IN_HAND;
-use redis::{Commands, Connection};
+use redis::Commands;
 
 /// The most orders that the stream may hold.
 const LIMIT: usize = 200;
@@ -29,14 +29,6 @@ impl Fixture {
         Self { server, log, reader }
     }
 
-    /// A client as any other program may be.
-    fn client(&self) -> Connection {
-        redis::Client::open(&*self.server.url)
-            .unwrap()
-            .get_connection()
-            .unwrap()
-    }
-
     async fn append(&self, count: usize) -> Result<(), LogError> {
         let orders: Vec<_> = orders(count).into_iter().map(Arc::new).collect();
         self.log.append(&orders).await
@@ -48,7 +40,7 @@ impl Fixture {
         for _ in 0..count {
             writing.cmd("XADD").arg(STREAM).arg("*").arg(field).arg(value).ignore();
         }
-        writing.exec(&mut self.client()).unwrap();
+        writing.exec(&mut self.server.redis_client()).unwrap();
     }
 
     async fn read(&self) -> Vec<Entry> {
@@ -62,7 +54,7 @@ impl Fixture {
 
     /// Orders of the backlog, entries in the stream, and how many more orders than these are counted.
     async fn counts(&self) -> (u64, usize, Option<usize>) {
-        let mut client = self.client();
+        let mut client = self.server.redis_client();
         let backlog = self.log.keep().await.unwrap().backlog;
         let entries = redis::cmd("XLEN").arg(STREAM).query(&mut client).unwrap();
         (backlog, entries, client.get(SURPLUS).unwrap())
@@ -136,7 +128,7 @@ async fn a_stream_that_somebody_deleted_takes_orders() {
     let fixture = Fixture::start().await;
     fixture.append(2 * LIMIT).await.unwrap();
     assert_eq!(fixture.append(1).await, Err(LogError::Full));
-    let _: usize = fixture.client().del(STREAM).unwrap();
+    let _: usize = fixture.server.redis_client().del(STREAM).unwrap();
     fixture.append(3).await.unwrap();
     assert_eq!(fixture.counts().await, (3, 1, Some(2)));
 }

@@ -10,14 +10,6 @@ use crate::support::{Books, Database, HeldCommits, Node, Requests, eventually};
 /// The most orders that the stream may hold.
 const LIMIT: usize = 400;
 
-/// How many entries the stream has, and how many orders beyond one for each.
-fn entries_and_surplus(database: &Database) -> (usize, usize) {
-    let mut ask = redis::pipe();
-    ask.cmd("XLEN").arg("orders:stream").cmd("GET").arg("orders:surplus");
-    let (entries, surplus): (usize, Option<usize>) = ask.query(&mut database.redis_client()).unwrap();
-    (entries, surplus.unwrap_or_default())
-}
-
 async fn shows_backlog(node: &Node, orders: usize) {
     eventually("each order counts", async || match node.log_state().await {
         log if log["backlog"] == orders => Ok(()),
@@ -35,13 +27,13 @@ async fn a_backlog_is_counted_in_orders() {
     let order = std::str::from_utf8(ORDER).unwrap();
     let placed = join_all((0..LIMIT).map(|_| customer.post(Uuid::now_v7(), order))).await;
     assert!(placed.iter().all(|answer| answer.status == 200));
-    let (entries, surplus) = entries_and_surplus(&database);
+    let (entries, surplus) = database.entries_and_surplus();
     assert!(entries < LIMIT && entries + surplus == LIMIT, "{entries} {surplus}");
     shows_backlog(&node, LIMIT).await;
     customer.post(Uuid::now_v7(), order).await.assert_refused_for_now();
     held.release().await;
     node.until_stored().await;
-    assert_eq!(entries_and_surplus(&database), (0, 0));
+    assert_eq!(database.entries_and_surplus(), (0, 0));
     shows_backlog(&node, 0).await;
     assert_eq!(customer.post(Uuid::now_v7(), order).await.status, 200);
     node.until_stored().await;
@@ -77,7 +69,7 @@ async fn what_cannot_be_stored_is_put_aside_without_its_neighbours() {
     outsiders.until_stored(3).await;
     outsiders.until_dead(2).await;
     node.until_stored().await;
-    assert_eq!(entries_and_surplus(&database), (0, 0));
+    assert_eq!(database.entries_and_surplus(), (0, 0));
 
     let tea = outsiders.letter_of(&format!("{id}/1")).await;
     let (code, text) = outsiders.tell(&["resubmit", &tea, "--set", "drink=latte"]).await;

@@ -119,7 +119,7 @@ async fn cut_subscriptions(database: &Database, rng: &mut impl rand::Rng) {
     for _ in 0..CUTS {
         cut += redis::cmd("CLIENT")
             .arg(&["KILL", "TYPE", "pubsub"])
-            .query::<i64>(&mut client(database))
+            .query::<i64>(&mut database.redis_client())
             .unwrap();
         tokio::time::sleep(Duration::from_millis(rng.random_range(100..800))).await;
     }
@@ -182,7 +182,7 @@ async fn assert_cached(database: &Database) {
 
 /// The keys put together as the dashboard that they stand for.
 fn cached(database: &Database) -> Value {
-    let mut client = client(database);
+    let mut client = database.redis_client();
     let now = jiff::Timestamp::now();
     let number = now.as_second() / 3_600 % 24;
     let hour: std::collections::BTreeMap<String, String> = client.hgetall(format!("metrics:hourly:{number}")).unwrap();
@@ -197,11 +197,6 @@ fn cached(database: &Database) -> Value {
     let total: Option<u64> = client.get("metrics:stored_total").unwrap();
     json!({"current_hour": current, "top5_drinks": top, "recent_orders": recent, "stored_total": total,
         "server_timestamp": now.to_string()})
-}
-
-fn client(database: &Database) -> redis::Connection {
-    let client = redis::Client::open(&*database.redis_server().url).unwrap();
-    client.get_connection().unwrap()
 }
 
 async fn metric(node: &Node, series: &str) -> f64 {

@@ -38,21 +38,15 @@ pub const MAX_ENTRY_ORDERS: usize = 64;
 pub struct Entry {
     /// Where it stands.
     pub id: EntryId,
-    /// What was ordered, one order or up to [`MAX_ENTRY_ORDERS`], or why there is no telling. A `message_id` is the same at
-    /// each delivery.
-    pub orders: Vec<Result<Arc<Order>, Poison>>,
+    /// What was ordered, one order or up to [`MAX_ENTRY_ORDERS`], or why there is no telling, and in words. A `message_id` is
+    /// the same at each delivery.
+    pub orders: Vec<Result<Arc<Order>, (PoisonReason, String)>>,
     /// How many orders beyond the first one the log counts for it, where it counts them.
     pub surplus: usize,
 }
 
 /// Which of an entry's orders, from 0; none means the entry as it stands.
 pub type Part = Option<u16>;
-
-/// The part that one of so many orders is.
-#[must_use]
-pub fn part_of(orders: usize, index: usize) -> Part {
-    (orders > 1).then(|| u16::try_from(index).unwrap_or(u16::MAX))
-}
 
 /// Why an entry cannot be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(found.at.to_string(), "2026-11-22T12:00:00Z");
         assert_eq!(found.entry, [(b"reason".to_vec(), b"thirst".to_vec())]);
         assert_eq!(found.record.unwrap(), br#"{"reason":"thirst"}"#);
-        assert_eq!(found.minted, minted(EntryId(1_795_348_800_000, 1), None));
+        assert_eq!(found.minted, minted(EntryId(1_795_348_800_000, 1), 0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Instant, Menu, Order};
-use coffee_rt_actors::ports::{Entry, EntryId, LogError, MAX_ENTRY_ORDERS, Part, Poison, PoisonReason, part_of};
+use coffee_rt_actors::ports::{Entry, EntryId, LogError, MAX_ENTRY_ORDERS, PoisonReason};
 use redis::Value;
 use uuid::{Builder, Uuid};
 
@@ -41,18 +41,12 @@ fn entry(found: Value, menu: &Menu) -> Result<Entry, LogError> {
             surplus = surplus_of(&fields);
             orders(id, &fields, menu)
         }
-        _ => vec![poison(
-            None,
-            PoisonReason::Vanished,
-            "it was deleted from the stream before it was stored",
-        )],
+        _ => {
+            let detail = "it was deleted from the stream before it was stored";
+            vec![Err((PoisonReason::Vanished, detail.to_owned()))]
+        }
     };
     Ok(Entry { id, orders, surplus })
-}
-
-fn poison<R>(part: Part, reason: PoisonReason, detail: impl Into<String>) -> Result<R, Poison> {
-    let detail = detail.into();
-    Err(Poison { part, reason, detail })
 }
 
 /// The orders beyond the first that were counted when the entry was appended; other producers count none.
@@ -62,34 +56,39 @@ fn surplus_of(fields: &[Vec<u8>]) -> usize {
     MAX_ENTRY_ORDERS.saturating_sub(1).min(surplus)
 }
 
-fn orders(id: EntryId, fields: &[Vec<u8>], menu: &Menu) -> Vec<Result<Arc<Order>, Poison>> {
+fn orders(id: EntryId, fields: &[Vec<u8>], menu: &Menu) -> Vec<Result<Arc<Order>, (PoisonReason, String)>> {
     let accepted_at = Instant::of_millis(i64::try_from(id.0).unwrap_or(i64::MAX));
-    let order = |record: &[u8], part| {
-        let order = read(record, minted(id, part), accepted_at, menu);
-        order
-            .map(Arc::new)
-            .or_else(|(reason, detail)| poison(part, reason, detail))
-    };
-    let records: Vec<_> = lines(fields).take(MAX_ENTRY_ORDERS + 1).collect();
-    match (records.len(), record(fields)) {
-        _ if value(fields, RECORD_FIELD).is_some() && !records.is_empty() => {
-            let detail = format!("it has both `{RECORD_FIELD}` and `{RECORDS_FIELD}`");
-            vec![poison(None, PoisonReason::Unreadable, detail)]
-        }
-        (_, Some(record)) => vec![order(&record, None)],
-        (0, None) => vec![poison(None, PoisonReason::Unreadable, "its fields are no text")],
-        // One alone was dealt with above.
-        (..=MAX_ENTRY_ORDERS, None) => {
-            let parts = records.iter().enumerate();
-            parts
-                .map(|(index, record)| order(record, part_of(records.len(), index)))
-                .collect()
-        }
-        _ => {
-            let detail = format!("it holds more than {MAX_ENTRY_ORDERS} orders");
-            vec![poison(None, PoisonReason::Unreadable, detail)]
-        }
+    let order = |(part, record): (u16, &Cow<'_, [u8]>)| read(record, minted(id, part), accepted_at, menu).map(Arc::new);
+    match records(fields) {
+        Ok(records) => (0..).zip(&records).map(order).collect(),
+        Err(detail) => vec![Err((PoisonReason::Unreadable, detail))],
     }
+}
+
+/// The records that an entry's fields, names and values in turn, hold or make up, or why there is no telling. Whatever stands
+/// beside the orders, such as a trace id, is not theirs.
+fn records(fields: &[Vec<u8>]) -> Result<Vec<Cow<'_, [u8]>>, String> {
+    let lines = value(fields, RECORDS_FIELD)
+        .unwrap_or_default()
+        .split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty()).take(MAX_ENTRY_ORDERS + 1);
+    let several: Vec<_> = lines.map(Cow::Borrowed).collect();
+    match (value(fields, RECORD_FIELD), several.len()) {
+        (Some(record), 0) => Ok(vec![Cow::Borrowed(record)]),
+        (Some(_), _) => Err(format!("it has both `{RECORD_FIELD}` and `{RECORDS_FIELD}`")),
+        (None, 0) => {
+            let record = record_of_fields(fields).ok_or_else(|| "its fields are no text".to_owned())?;
+            Ok(vec![Cow::Owned(record)])
+        }
+        (None, ..=MAX_ENTRY_ORDERS) => Ok(several),
+        _ => Err(format!("it holds more than {MAX_ENTRY_ORDERS} orders")),
+    }
+}
+
+/// The one record of an entry that holds one and no more.
+pub(super) fn record(fields: &[Vec<u8>]) -> Option<Cow<'_, [u8]>> {
+    let [record] = records(fields).ok()?.try_into().ok()?;
+    Some(record)
 }
 
 fn value<'a>(fields: &'a [Vec<u8>], name: &str) -> Option<&'a [u8]> {
@@ -97,27 +96,6 @@ fn value<'a>(fields: &'a [Vec<u8>], name: &str) -> Option<&'a [u8]> {
     pairs
         .find(|pair| pair[0] == name.as_bytes())
         .map(|pair| pair[1].as_slice())
-}
-
-/// The records of an entry that may hold several.
-fn lines(fields: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> {
-    let lines = value(fields, RECORDS_FIELD).unwrap_or_default();
-    lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
-}
-
-/// The one record that an entry's fields, names and values in turn, hold or make up. None where they are no text, or
-/// where there are several.
-pub(super) fn record(fields: &[Vec<u8>]) -> Option<Cow<'_, [u8]>> {
-    // Whatever stands beside the whole order, such as a trace id, is not the order's.
-    if let Some(record) = value(fields, RECORD_FIELD) {
-        return Some(Cow::Borrowed(record));
-    }
-    let mut records = lines(fields);
-    match (records.next(), records.next()) {
-        (Some(only), None) => Some(Cow::Borrowed(only)),
-        (Some(_), Some(_)) => None,
-        (None, _) => record_of_fields(fields).map(Cow::Owned),
-    }
 }
 
 /// One field for each of the order's, as the JSON of a record.
@@ -138,10 +116,10 @@ fn record_of_fields(fields: &[Vec<u8>]) -> Option<Vec<u8>> {
 }
 
 /// The `message_id` of an order whose producer gave none: the same at each delivery, and sorted by time like a UUIDv7.
-pub(super) fn minted(EntryId(ms, seq): EntryId, part: Part) -> Uuid {
+pub(super) fn minted(EntryId(ms, seq): EntryId, part: u16) -> Uuid {
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
-    bytes[6..8].copy_from_slice(&part.unwrap_or_default().to_be_bytes());
+    bytes[6..8].copy_from_slice(&part.to_be_bytes());
     bytes[8..].copy_from_slice(&seq.to_be_bytes());
     Builder::from_custom_bytes(bytes).into_uuid()
 }
@@ -150,11 +128,9 @@ pub(super) fn minted(EntryId(ms, seq): EntryId, part: Part) -> Uuid {
 const _: () = assert!(MAX_ENTRY_ORDERS <= 1 << 12);
 
 /// Reads where a dead letter came from: `1526919030474-55`, or of several orders `1526919030474-55/7`.
-pub(super) fn parse_source(source: &str) -> Option<(EntryId, Part)> {
-    match source.split_once('/') {
-        Some((id, part)) => Some((parse_id(id.as_bytes())?, Some(part.parse().ok()?))),
-        None => Some((parse_id(source.as_bytes())?, None)),
-    }
+pub(super) fn parse_source(source: &str) -> Option<(EntryId, u16)> {
+    let (id, part) = source.split_once('/').unwrap_or((source, "0"));
+    Some((parse_id(id.as_bytes())?, part.parse().ok()?))
 }
 
 /// Reads `1526919030474-55`.
@@ -212,7 +188,7 @@ mod tests {
         assert_eq!(whole, read(&["trace", "4bf92f35", "order", record]));
         assert_eq!(whole.id, EntryId(1_795_348_800_000, 3));
         let [order] = whole.orders.try_into().unwrap();
-        assert_eq!(order.unwrap().message_id, minted(EntryId(1_795_348_800_000, 3), None));
+        assert_eq!(order.unwrap().message_id, minted(EntryId(1_795_348_800_000, 3), 0));
     }
 
     #[test]
@@ -226,13 +202,12 @@ mod tests {
             .iter()
             .map(|order| order.as_ref().map(|order| order.message_id))
             .collect();
-        assert_eq!(found[0], Ok(minted(id, Some(0))));
-        let bad = found[1].unwrap_err();
-        assert_eq!((bad.part, bad.reason), (Some(1), PoisonReason::Unreadable));
-        assert_eq!(found[2], Ok(minted(id, Some(2))));
+        assert_eq!(found[0], Ok(minted(id, 0)));
+        assert_eq!(found[1].unwrap_err().0, PoisonReason::Unreadable);
+        assert_eq!(found[2], Ok(minted(id, 2)));
         assert_eq!(several(&[record; MAX_ENTRY_ORDERS]).len(), MAX_ENTRY_ORDERS);
         let [too_many] = several(&[record; MAX_ENTRY_ORDERS + 1]).try_into().unwrap();
-        assert!(too_many.unwrap_err().detail.contains("more than 64 orders"));
+        assert!(too_many.unwrap_err().1.contains("more than 64 orders"));
     }
 
     #[test]
@@ -245,24 +220,24 @@ mod tests {
             (vec![], PoisonReason::Invalid, "drink is missing"),
         ] {
             let [order] = read(&fields).orders.try_into().unwrap();
-            let poison = order.unwrap_err();
-            assert_eq!(poison.reason, reason, "{poison:?}");
-            assert!(poison.detail.contains(detail), "{poison:?}");
+            let (found, words) = order.unwrap_err();
+            assert_eq!(found, reason, "{words}");
+            assert!(words.contains(detail), "{words}");
         }
         let gone = entry(Value::Array(vec![bulk("5-0"), Value::Nil]), &Menu::default()).unwrap();
         let [order] = gone.orders.try_into().unwrap();
-        assert_eq!(order.unwrap_err().reason, PoisonReason::Vanished);
+        assert_eq!(order.unwrap_err().0, PoisonReason::Vanished);
     }
 
     #[test]
     fn minted_ids_differ_and_follow_time() {
         let ids = [
-            (EntryId(1, 0), None),
-            (EntryId(1, 1), None),
-            (EntryId(1, 1), Some(1)),
-            (EntryId(1, 1), Some(63)),
-            (EntryId(2, 0), None),
-            (EntryId(1_795_348_800_000, 7), None),
+            (EntryId(1, 0), 0),
+            (EntryId(1, 1), 0),
+            (EntryId(1, 1), 1),
+            (EntryId(1, 1), 63),
+            (EntryId(2, 0), 0),
+            (EntryId(1_795_348_800_000, 7), 0),
         ]
         .map(|(id, part)| (minted(id, part), id, part));
         let distinct: std::collections::BTreeSet<_> = ids.iter().map(|(id, ..)| id).collect();
@@ -270,8 +245,11 @@ mod tests {
         let ms = |id: &Uuid| id.as_bytes()[..6].to_vec();
         assert!(ids.is_sorted_by_key(|(id, ..)| ms(id)), "{ids:?}");
         for (_, EntryId(ms, seq), part) in ids {
-            let source = part.map_or_else(|| format!("{ms}-{seq}"), |part| format!("{ms}-{seq}/{part}"));
-            assert_eq!(parse_source(&source), Some((EntryId(ms, seq), part)));
+            assert_eq!(
+                parse_source(&format!("{ms}-{seq}/{part}")),
+                Some((EntryId(ms, seq), part))
+            );
+            assert_eq!(parse_source(&format!("{ms}-{seq}")), Some((EntryId(ms, seq), 0)));
         }
     }
 }

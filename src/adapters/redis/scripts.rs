@@ -13,9 +13,14 @@ macro_rules! script {
 /// Appends orders, unless the stream is full.
 pub(super) static APPEND: LazyLock<Script> = script!("lua/backlog.lua", "lua/append.lua");
 /// Acknowledges entries and trims the stream.
-pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!("lua/backlog.lua", "lua/trim.lua", "lua/acknowledge.lua");
+pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(
+    "lua/backlog.lua",
+    "lua/trim.lua",
+    "lua/settle.lua",
+    "lua/acknowledge.lua"
+);
 /// Copies orders to the dead letters.
-pub(super) static BURY: LazyLock<Script> = script!("lua/backlog.lua", "lua/trim.lua", "lua/bury.lua");
+pub(super) static BURY: LazyLock<Script> = script!("lua/backlog.lua", "lua/trim.lua", "lua/settle.lua", "lua/bury.lua");
 /// Reads a page of the dead letters.
 pub(super) static LETTERS: LazyLock<Script> = script!("lua/letters.lua");
 /// Puts a dead letter's order back into the stream.

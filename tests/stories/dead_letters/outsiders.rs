@@ -92,11 +92,9 @@ impl<'a> Outsiders<'a> {
 
     /// How many orders the log holds that are not stored.
     pub async fn in_log(&mut self) -> u64 {
-        if let Some(redis) = self.redis.as_mut() {
-            let mut ask = redis::pipe();
-            ask.cmd("XLEN").arg(STREAM).cmd("GET").arg("orders:surplus");
-            let (entries, more): (u64, Option<u64>) = ask.query_async(redis).await.unwrap();
-            return entries + more.unwrap_or_default();
+        if self.redis.is_some() {
+            let (entries, surplus) = self.database.entries_and_surplus();
+            return (entries + surplus) as u64;
         }
         let offsets = self.database.topic().place().offsets().await;
         let behind = |(oldest, next, stored): (i64, i64, Option<i64>)| next - stored.unwrap_or(oldest);

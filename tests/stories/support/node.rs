@@ -108,8 +108,15 @@ impl Database {
 
     /// A client of that Redis, as any other program may be.
     pub fn redis_client(&self) -> redis::Connection {
-        let client = redis::Client::open(self.redis_server().url.as_str()).unwrap();
-        client.get_connection().unwrap()
+        self.redis_server().redis_client()
+    }
+
+    /// How many entries its stream has, and how many orders beyond one for each.
+    pub fn entries_and_surplus(&self) -> (usize, usize) {
+        let mut ask = redis::pipe();
+        ask.cmd("XLEN").arg("orders:stream").cmd("GET").arg("orders:surplus");
+        let (entries, surplus): (usize, Option<usize>) = ask.query(&mut self.redis_client()).unwrap();
+        (entries, surplus.unwrap_or_default())
     }
 
     /// The version that the story is about.

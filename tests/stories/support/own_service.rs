@@ -29,6 +29,12 @@ impl OwnService {
         Self::up_with("kafka", &["--secure"]).await
     }
 
+    /// A client of a Redis, as any other program may be.
+    pub fn redis_client(&self) -> redis::Connection {
+        let client = redis::Client::open(&*self.url).unwrap();
+        client.get_connection().unwrap()
+    }
+
     /// SIGKILL of one broker of three, or one process of Flink.
     pub async fn kill_one(&self, broker: &'static str) {
         self.run("kill", Some(broker), &[]).await;

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use coffee_rt_actors::domain::{Instant, Menu, Order, OrderError};
-use coffee_rt_actors::ports::{
-    Durability, Entry, EntryId, LogError, LogStatus, Part, Poison, PoisonReason, Settlement, part_of,
-};
+use coffee_rt_actors::ports::{Durability, Entry, EntryId, LogError, LogStatus, Part, PoisonReason, Settlement};
 use uuid::Uuid;
 
 /// The most orders of one append that share an entry: few, so that tests meet entries of several.
@@ -117,20 +115,10 @@ impl Stream {
     }
 
     pub(super) fn entry(&self, id: EntryId) -> Entry {
-        let poison = |part, reason, detail| Err(Poison { part, reason, detail });
-        let gone = || {
-            vec![poison(
-                None,
-                PoisonReason::Vanished,
-                "it is no longer in the log".to_owned(),
-            )]
-        };
+        let gone = || vec![Err((PoisonReason::Vanished, "it is no longer in the log".to_owned()))];
         let read = |records: &Vec<Vec<u8>>| {
-            let parts = records.iter().enumerate();
-            let orders = parts.map(|(index, record)| {
-                let read = order_of(record, Uuid::from_u64_pair(id.0, index as u64));
-                read.or_else(|(reason, detail)| poison(part_of(records.len(), index), reason, detail))
-            });
+            let parts = (0..).zip(records);
+            let orders = parts.map(|(part, record)| order_of(record, Uuid::from_u64_pair(id.0, part)));
             orders.collect()
         };
         let orders = self.entries.get(&id).map_or_else(gone, read);

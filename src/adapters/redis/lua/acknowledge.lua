@@ -6,11 +6,8 @@ local group, rest = ARGV[1], 3 + ARGV[2]
 for i = 3, rest - 1, 1000 do
   redis.call('XACK', KEYS[1], group, unpack(ARGV, i, math.min(i + 999, rest - 1)))
 end
-local shared, less = {}, 0
+local shared = {}
 for i = rest, #ARGV, 2 do
-  if redis.call('XACK', KEYS[1], group, ARGV[i]) == 1 then
-    shared[#shared + 1] = ARGV[i]
-    less = less + ARGV[i + 1]
-  end
+  shared[ARGV[i]] = ARGV[i + 1]
 end
-trim(KEYS[1], group, KEYS[2], shared, less)
+settle(KEYS[1], group, KEYS[2], shared)

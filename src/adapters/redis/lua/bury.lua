@@ -38,7 +38,7 @@ local function fields_of(id, part)
   return fields
 end
 
-local acknowledged = {}
+local settled = {}
 for _, i in ipairs(moving) do
   local id, part = ARGV[i], ARGV[i + 2]
   local source = part == '' and id or id .. '/' .. part
@@ -55,14 +55,7 @@ for _, i in ipairs(moving) do
     letter[#letter + 1] = fields[j + 1]
   end
   redis.call('XADD', dead, '*', unpack(letter))
-  acknowledged[id] = ARGV[i + 1]
+  settled[id] = ARGV[i + 1]
 end
-local shared, less = {}, 0
-for id, more in pairs(acknowledged) do
-  if redis.call('XACK', stream, group, id) == 1 and more ~= '0' then
-    shared[#shared + 1] = id
-    less = less + more
-  end
-end
-trim(stream, group, surplus, shared, less)
+settle(stream, group, surplus, settled)
 return 0

@@ -1,7 +1,6 @@
 -- Drops what every reader has done with: what stands before the first entry that is delivered and not acknowledged, or,
--- where there is none, what was delivered. Of what stands behind it, `shared` entries that are acknowledged are dropped one
--- by one: they are large, and `surplus`, which sinks by `less`, counts their orders no more.
-local function trim(stream, group, surplus, shared, less)
+-- where there is none, what was delivered.
+local function trim(stream, group)
   local pending = redis.call('XPENDING', stream, group)
   local first = pending[2]
   if pending[1] == 0 then
@@ -21,11 +20,4 @@ local function trim(stream, group, surplus, shared, less)
     end
   end
   redis.call('XTRIM', stream, 'MINID', '=', first)
-  for _, id in ipairs(shared) do
-    redis.call('XDEL', stream, id)
-  end
-  if backlog(stream, surplus) > 0 and less > 0 then
-    local left = tonumber(redis.call('GET', surplus) or 0)
-    redis.call('DECRBY', surplus, math.min(less, left))
-  end
 end
