@@ -20,17 +20,17 @@ use crate::ticket::{Acknowledged, Answer, Consignment, Refusal, Ticket};
 
 /// What an appender can be told.
 pub enum AppenderMsg {
-    /// Append this order.
-    Accept(Ticket),
+    /// Append these orders.
+    Accept(Vec<Ticket>),
     /// The append it began has ended.
     Appended(Result<(), LogError>),
     /// The pause is over.
     Resume,
 }
 
-impl From<Ticket> for AppenderMsg {
-    fn from(ticket: Ticket) -> Self {
-        Self::Accept(ticket)
+impl From<Vec<Ticket>> for AppenderMsg {
+    fn from(tickets: Vec<Ticket>) -> Self {
+        Self::Accept(tickets)
     }
 }
 
@@ -74,7 +74,7 @@ impl Worker for Appender {
 
     async fn handle(&mut self, message: AppenderMsg) -> Result<(), Failure> {
         match message {
-            AppenderMsg::Accept(ticket) => self.accept(ticket),
+            AppenderMsg::Accept(tickets) => self.accept(tickets),
             AppenderMsg::Appended(Err(error @ LogError::Away(_) | error @ LogError::PositionLost)) => {
                 self.back_off(&error);
             }
@@ -124,13 +124,13 @@ impl Worker for Appender {
 }
 
 impl Appender {
-    fn accept(&mut self, ticket: Ticket) {
-        // Between two tries it is refused; after the pause it is the next try.
+    fn accept(&mut self, mut tickets: Vec<Ticket>) {
+        // Between two tries they are refused; after the pause they are the next try.
         if self.busy && self.backoff.is_away() {
             let refusal = Refusal::LogAway("it has not answered for a while".to_owned());
-            Ticket::answer(vec![(ticket, Err(refusal))]);
+            answer_all(tickets, &Err(refusal));
         } else {
-            self.waiting.push(ticket);
+            self.waiting.append(&mut tickets);
         }
     }
 

@@ -44,10 +44,8 @@ pub const FENCED_PAUSE_MS: u64 = 1_000;
 
 /// What a batcher can be told.
 pub enum BatcherMsg<C> {
-    /// Store this order.
-    Accept(C),
     /// Store these orders.
-    AcceptAll(Vec<C>),
+    Accept(Vec<C>),
     /// Claim the partition anew, and tell this reader where to begin.
     Begin(Address<PartitionReaderMsg>),
     /// The claim it asked for.
@@ -58,9 +56,9 @@ pub enum BatcherMsg<C> {
     Resume,
 }
 
-impl From<Ticket> for BatcherMsg<Ticket> {
-    fn from(ticket: Ticket) -> Self {
-        Self::Accept(ticket)
+impl From<Vec<Ticket>> for BatcherMsg<Ticket> {
+    fn from(tickets: Vec<Ticket>) -> Self {
+        Self::Accept(tickets)
     }
 }
 
@@ -129,8 +127,7 @@ impl<C: Consignment> Worker for Batcher<C> {
 
     async fn handle(&mut self, message: Self::Msg) -> Result<(), Failure> {
         match message {
-            BatcherMsg::Accept(consignment) => self.accept(consignment),
-            BatcherMsg::AcceptAll(consignments) => consignments.into_iter().for_each(|one| self.accept(one)),
+            BatcherMsg::Accept(consignments) => consignments.into_iter().for_each(|one| self.accept(one)),
             BatcherMsg::Begin(reader) => {
                 self.reader = Some(reader);
                 // A claim that is under way is as good as a new one.

@@ -35,11 +35,16 @@ impl<M: Send + 'static> Clone for IngestArgs<M> {
 pub struct Ingest<M: Send + 'static> {
     me: Address<IngestMsg>,
     takers: Arc<[Slot<M>]>,
+    /// What each taker is to be given.
+    parcels: Vec<Vec<Ticket>>,
 }
 
-impl<M: From<Ticket> + Send + 'static> Worker for Ingest<M> {
+impl<M: From<Vec<Ticket>> + Send + 'static> Worker for Ingest<M> {
     type Msg = IngestMsg;
     type Args = IngestArgs<M>;
+
+    /// What is ready to come in goes on together: each group costs its taker a wake-up, and its store a write to disk.
+    const GATHERS: bool = true;
 
     async fn start(args: IngestArgs<M>, me: Address<IngestMsg>) -> Result<Self, Failure> {
         if args.takers.is_empty() {
@@ -47,6 +52,7 @@ impl<M: From<Ticket> + Send + 'static> Worker for Ingest<M> {
         }
         Ok(Self {
             me,
+            parcels: args.takers.iter().map(|_| Vec::new()).collect(),
             takers: args.takers,
         })
     }
@@ -58,12 +64,21 @@ impl<M: From<Ticket> + Send + 'static> Worker for Ingest<M> {
             ticket
         };
         let shard = shard_of(ticket.order.message_id, self.takers.len());
-        // A taker that is busy looks at it when it is not. One that is being restarted gives it back; dropping it tells the
-        // sender to come again, so that one dead batcher holds up nobody else's orders.
-        if self.takers[shard].leave(M::from(ticket)).is_ok() {
-            self.me.worked();
-        }
+        self.parcels[shard].push(ticket);
         Ok(())
+    }
+
+    fn caught_up(&mut self) {
+        for (taker, parcel) in self.takers.iter().zip(&mut self.parcels) {
+            if parcel.is_empty() {
+                continue;
+            }
+            // A taker that is busy looks at it when it is not. One that is being restarted gives it back; dropping it tells
+            // the senders to come again, so that one dead batcher holds up nobody else's orders.
+            if taker.leave(M::from(std::mem::take(parcel))).is_ok() {
+                self.me.worked();
+            }
+        }
     }
 }
 

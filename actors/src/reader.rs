@@ -253,7 +253,7 @@ impl Reader {
             self.settle_early(&tickets);
         }
         // A batcher that is dead takes this reader with it, and what it did not take is read again.
-        if !tickets.is_empty() && self.args.batcher.send(BatcherMsg::AcceptAll(tickets)).is_err() {
+        if !tickets.is_empty() && self.args.batcher.send(BatcherMsg::Accept(tickets)).is_err() {
             return Err("the batcher is gone".into());
         }
         if taken > 0 {

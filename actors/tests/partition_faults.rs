@@ -182,12 +182,7 @@ async fn tickets_of_another_claim_are_not_stored_and_give_their_credit_back() {
     };
     let present = cluster.store.partition(0).epoch;
     let stale = vec![ticket(present - 1), ticket(present + 1)];
-    assert!(
-        cluster.node().lanes[0]
-            .batcher
-            .send(BatcherMsg::AcceptAll(stale))
-            .is_ok()
-    );
+    assert!(cluster.node().lanes[0].batcher.send(BatcherMsg::Accept(stale)).is_ok());
     eventually("the credit is back", || credit.in_flight() == 0).await;
     cluster.has_stored(&orders).await;
     cluster.drain().await;

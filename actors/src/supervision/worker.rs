@@ -21,11 +21,17 @@ pub trait Worker: Sized + Send + 'static {
     /// What each generation starts from.
     type Args: Clone + Send + Sync + 'static;
 
+    /// Whether tasks that are ready go first when it is told of a message, so that it sees what they send all at once.
+    const GATHERS: bool = false;
+
     /// Makes a generation. Must not wait for the outside: what takes time is done in a message to itself.
     fn start(args: Self::Args, me: Address<Self::Msg>) -> impl Future<Output = Result<Self, Failure>> + Send;
 
     /// Handles one message. Any await in it may be the last thing this generation does.
     fn handle(&mut self, message: Self::Msg) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Everything that was in the mailbox has been handled. What is done here is done once for many messages.
+    fn caught_up(&mut self) {}
 
     /// Whether it waits for the end of something that a message will tell, and does nothing with what is
     /// [left](Address::leave) for it until then.
@@ -88,6 +94,7 @@ impl<W: Worker> Hosted<W> {
             gauge.count_handled();
             outcome?;
         }
+        self.worker.caught_up();
         Ok(())
     }
 }
@@ -118,6 +125,9 @@ impl<W: Worker> Actor for Host<W> {
     ) -> Result<(), ActorProcessingErr> {
         match envelope {
             Envelope::Mail => {
+                if W::GATHERS {
+                    tokio::task::yield_now().await;
+                }
                 let mut hosted = self.hosted.lock().await;
                 let Some(hosted) = hosted.as_mut() else { return Ok(()) };
                 self.mail.take(&mut hosted.taken);
