@@ -125,13 +125,13 @@ impl Worker for Appender {
 
 impl Appender {
     fn accept(&mut self, mut tickets: Vec<Ticket>) {
-        // Between two tries they are refused; after the pause they are the next try.
-        if self.busy && self.backoff.is_away() {
+        if self.backoff.is_away() {
+            // Between two tries they are refused; after the pause one of them is the next try.
+            let refused = tickets.split_off(tickets.len().min(usize::from(!self.busy)));
             let refusal = Refusal::LogAway("it has not answered for a while".to_owned());
-            answer_all(tickets, &Err(refusal));
-        } else {
-            self.waiting.append(&mut tickets);
+            answer_all(refused, &Err(refusal));
         }
+        self.waiting.append(&mut tickets);
     }
 
     /// Begins the next append, if none is under way.

@@ -43,7 +43,8 @@ impl<M: From<Vec<Ticket>> + Send + 'static> Worker for Ingest<M> {
     type Msg = IngestMsg;
     type Args = IngestArgs<M>;
 
-    /// What is ready to come in goes on together: each group costs its taker a wake-up, and its store a write to disk.
+    /// What is ready to come in goes on together: each group that finds its taker idle costs it a wake-up, and its store a
+    /// write to disk.
     const GATHERS: bool = true;
 
     async fn start(args: IngestArgs<M>, me: Address<IngestMsg>) -> Result<Self, Failure> {

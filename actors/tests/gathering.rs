@@ -17,7 +17,8 @@ use support::probe::{Grove, supervisor};
 use support::seeded;
 use tokio::task::JoinSet;
 
-const CUSTOMERS: usize = 40;
+/// Fewer than the 61 tasks after which the runtime looks after what was put off, whatever is ready.
+const CUSTOMERS: usize = 20;
 const TAKERS: usize = 2;
 
 type Sizes = Arc<Mutex<Vec<usize>>>;

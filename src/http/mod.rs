@@ -15,6 +15,7 @@ mod order;
 mod page;
 mod paths;
 mod picture;
+mod pieces;
 mod problem;
 mod recover;
 mod sales;

@@ -23,6 +23,7 @@ use warp::reply::Response;
 
 use super::app::App;
 use super::metrics::Labels;
+use super::pieces::Pieces;
 use super::{order, routes};
 
 /// Connections that the kernel keeps while the acceptor is busy or dead.
@@ -191,7 +192,7 @@ async fn serve(args: AcceptorArgs, stream: TcpStream, permit: OwnedSemaphorePerm
             let ended = Instant::now();
             app.metrics.count(labels, response.status(), ended - began);
             heard.begin_at(ended);
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(Pieces::of))
         }
     });
     let connection = http1::Builder::new()
@@ -199,7 +200,7 @@ async fn serve(args: AcceptorArgs, stream: TcpStream, permit: OwnedSemaphorePerm
         // An order that was read is placed whatever its sender does; looking for its end of the connection meanwhile
         // would take a second buffer for each order.
         .half_close(true)
-        // Copying an answer behind its head costs less than a write of two buffers.
+        // Copying a small answer behind its head costs less than a write of two buffers; larger ones come in pieces.
         .writev(false)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -14,6 +14,9 @@ use super::client::{ClientSettings, Quiet, away};
 
 /// Bytes that a client reads ahead of what is asked for.
 const READ_AHEAD_KIB: u64 = 1024;
+/// The most that a broker answers with at once for a partition, unless its first batch is larger. A client unpacks an answer
+/// as a whole, to ten times its size and more, and asks for the next one meanwhile.
+const MAX_FETCH_BYTES: u64 = 256 * 1024;
 /// How long a broker may wait for more before it answers: fewer, larger answers cost less.
 const FETCH_WAIT_MS: u64 = 25;
 /// Bytes for which it does not wait.
@@ -57,6 +60,7 @@ impl Reading {
 fn consumer(settings: &ClientSettings, own: &[(&str, &str)]) -> Result<BaseConsumer<Quiet>, LogError> {
     let mut config = settings.tuned(&[
         ("queued.max.messages.kbytes", &READ_AHEAD_KIB.to_string()),
+        ("fetch.message.max.bytes", &MAX_FETCH_BYTES.to_string()),
         ("fetch.wait.max.ms", &FETCH_WAIT_MS.to_string()),
         ("fetch.min.bytes", &FETCH_MIN_BYTES.to_string()),
         ("fetch.queue.backoff.ms", &FETCH_QUEUE_BACKOFF_MS.to_string()),

@@ -127,12 +127,10 @@ function heldBy(flow: Flow, stages: readonly Stage[], store: Picture["store"]): 
   if (down) return down.name;
   if (isDirect && store.state === "away") return "store";
   if (flow.log?.state === "away") return "log";
-  return (
-    line.reduce<Stage | undefined>(
-      (most, one) => (!most || one.mailbox >= most.mailbox ? one : most),
-      undefined,
-    )?.name ?? null
-  );
+  // The ingest's mailbox counts orders, that of who takes them counts parcels.
+  const [ingest, taker] = line;
+  const first = ingest && ingest.mailbox * 2 >= flow.in_flight ? ingest : taker;
+  return first?.name ?? null;
 }
 
 /** An actor of the part that all versions share, by its path. */

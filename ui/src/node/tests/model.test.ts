@@ -124,6 +124,10 @@ describe("the stages of an order's way", () => {
     const full = directFlow({ in_flight: 4_000 });
     expect(waits("v1", full)).toEqual({ stage: "batchers", level: "full" });
     expect(waits("v1", full, actors({ "v1/ingest": { state: "restarting" } })).stage).toBe("ingest");
+    const held = (orders: number, parcels: number) =>
+      waits("v1", full, actors({ "v1/ingest": { mailbox: orders }, "v1/batcher-0": { mailbox: parcels } }))
+        .stage;
+    expect([held(30, 3), held(30, 0), held(3_000, 3)]).toEqual(["batchers", "batchers", "ingest"]);
     expect(waits("v1", full, actors(), { state: "away", reason: "no route" }).stage).toBe("store");
     expect(waits("v2", loggedFlow({ in_flight: 1_000 }))).toEqual({ stage: "appender", level: "waiting" });
   });
