@@ -24,7 +24,8 @@ use super::lag::committed;
 
 /// A node that is silent for longer loses its partitions.
 pub const SESSION_TIMEOUT_MS: u64 = 6_000;
-const HEARTBEAT_INTERVAL_MS: u64 = 1_500;
+/// A partition that is given to another node is read by nobody for as long: the other one is told by a heartbeat's answer.
+const HEARTBEAT_INTERVAL_MS: u64 = 500;
 const _: () = assert!(3 * HEARTBEAT_INTERVAL_MS < SESSION_TIMEOUT_MS);
 /// How long the group's thread waits for something to happen before it looks whether it is to end.
 const POLL: Duration = Duration::from_millis(100);
