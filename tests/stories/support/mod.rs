@@ -4,6 +4,7 @@
 mod store_support;
 
 mod books;
+mod database;
 mod flink;
 mod held_commits;
 pub mod kafka;
@@ -21,10 +22,11 @@ use std::time::{Duration, Instant};
 use coffee_rt::load::{Arrivals, Options, Pace};
 
 pub use books::{Books, broken_promises, check_ledger, check_ledgers};
+pub use database::Database;
 pub use flink::Flink;
 pub use held_commits::HeldCommits;
 pub use kafka::Kafka;
-pub use node::{Database, Node};
+pub use node::Node;
 pub use own_service::OwnService;
 pub use proxy::Proxy;
 pub use recount::Recount;
