@@ -7,6 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use coffee_rt_actors::credit::Credit;
+use coffee_rt_actors::domain::Order;
 use coffee_rt_actors::ingest::{Ingest, IngestArgs};
 use coffee_rt_actors::order_desk::OrderDesk;
 use coffee_rt_actors::supervision::{Address, ChildSpec, Failure, Slot, Strategy, Worker};
@@ -16,6 +17,7 @@ use support::node::{new_order, policy};
 use support::probe::{Grove, supervisor};
 use support::seeded;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 /// Fewer than the 61 tasks after which the runtime looks after what was put off, whatever is ready.
 const CUSTOMERS: usize = 20;
@@ -74,7 +76,13 @@ async fn orders_of_customers_who_are_ready_go_on_in_one_parcel() {
     };
 
     let mut random = seeded();
-    let orders: Vec<_> = (0..CUSTOMERS).map(|_| new_order(&mut random)).collect();
+    let orders: Vec<_> = (0..CUSTOMERS as u64)
+        .map(|number| Order {
+            // Every taker has its share, whatever else is random.
+            message_id: Uuid::from_u64_pair(0, number),
+            ..new_order(&mut random)
+        })
+        .collect();
     // Spawned by a task of that one thread, which begins none of them before all are there.
     let all_at_once = tokio::spawn(async move {
         let mut customers = JoinSet::new();
@@ -90,6 +98,6 @@ async fn orders_of_customers_who_are_ready_go_on_in_one_parcel() {
         "{answers:?}"
     );
     let sizes = sizes.lock().clone();
-    assert_eq!((sizes.len(), sizes.iter().sum()), (TAKERS, CUSTOMERS), "{sizes:?}");
+    assert_eq!(sizes, [CUSTOMERS / TAKERS; TAKERS]);
     grove.drain().await.unwrap();
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 /// The most that is copied at once. With what may already wait to be sent it is what a connection's buffer grows to.
-pub(super) const PIECE_BYTES: usize = 8 * 1024;
+const PIECE_BYTES: usize = 8 * 1024;
 
 /// A body that comes in pieces of at most [`PIECE_BYTES`].
 pub(super) struct Pieces<B> {

@@ -32,7 +32,7 @@ const BACKLOG: u32 = 4_096;
 const LISTEN: Duration = Duration::from_millis(250);
 /// The pause after a failed accept: the usual cause, too few file descriptors, does not pass at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// The largest request header, and the read buffer's limit.
+/// The largest request header: the limit of what is read ahead, and of answers that wait to be sent.
 const HEADER_BYTES: usize = 16 * 1024;
 /// How long a refused connection may take to read its answer.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use super::client::{ClientSettings, Quiet, away};
 /// Bytes that a client reads ahead of what is asked for.
 const READ_AHEAD_KIB: u64 = 1024;
 /// The most that a broker answers with at once for a partition, unless its first batch is larger. A client unpacks an answer
-/// as a whole, to ten times its size and more, and asks for the next one meanwhile.
+/// as a whole, to many times its size, and asks for the next one meanwhile.
 const MAX_FETCH_BYTES: u64 = 256 * 1024;
 /// How long a broker may wait for more before it answers: fewer, larger answers cost less.
 const FETCH_WAIT_MS: u64 = 25;
