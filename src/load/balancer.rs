@@ -70,14 +70,18 @@ impl Balancer {
         if self.nodes.len() < 2 {
             return;
         }
+        futures_util::future::join_all(self.nodes.iter().map(Node::probe)).await;
+    }
+}
+
+impl Node {
+    /// Each by itself: one that is slow to answer must not delay what the others say.
+    async fn probe(&self) {
         let mut tick = tokio::time::interval(PROBE_INTERVAL);
         loop {
             tick.tick().await;
-            let asked = self.nodes.iter().map(|node| async {
-                let answer = tokio::time::timeout(PROBE_LIMIT, node.client.get::<Value>("/readyz")).await;
-                node.ready.store(matches!(answer, Ok(Ok(_))), Ordering::Relaxed);
-            });
-            futures_util::future::join_all(asked).await;
+            let answer = tokio::time::timeout(PROBE_LIMIT, self.client.get::<Value>("/readyz")).await;
+            self.ready.store(matches!(answer, Ok(Ok(_))), Ordering::Relaxed);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Faults: what is done to actors, nodes, services, links and the database.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,17 @@ use super::disk::Owner;
 use super::links::Trouble;
 use super::services::{Service, ServiceMode};
 use super::world::{World, node_name};
-use crate::client::NodeClient;
+use crate::client::{ClientError, NodeClient};
 
 /// In an actor's path, stands for any characters.
 const ANY: char = '*';
 /// How long a fault lasts unless told.
 pub(super) const FAULT_LASTS: Duration = Duration::from_secs(1);
+
+/// How long a fault waits for an actor that is being restarted.
+const RESTART_LIMIT: Duration = Duration::from_secs(1);
+/// How often it is looked whether it is back.
+const RESTART_POLL: Duration = Duration::from_millis(20);
 
 /// One fault at one time.
 #[derive(Clone, Debug)]
@@ -173,6 +178,13 @@ async fn restart_in_turn(world: &World, pause: Duration) -> Result<(), String> {
     Ok(())
 }
 
+/// The paths of all actors that a node has.
+pub(super) async fn actor_paths(client: &NodeClient) -> Result<Vec<String>, String> {
+    let tree = client.get::<Tree>("/api/actors").await;
+    let tree = tree.map_err(|error| error.to_string())?;
+    Ok(tree.actors.into_iter().map(|actor| actor.path).collect())
+}
+
 /// Every actor that the path means by now.
 async fn strike(client: &NodeClient, path: &str, mode: ActorMode, lasts: Option<Duration>) -> Result<String, String> {
     let mut fault = json!({ "mode": mode });
@@ -182,9 +194,7 @@ async fn strike(client: &NodeClient, path: &str, mode: ActorMode, lasts: Option<
     if !path.contains(ANY) {
         return hit(client, path, &fault).await.map(|()| String::new());
     }
-    let tree = client.get::<Tree>("/api/actors").await;
-    let tree = tree.map_err(|error| error.to_string())?;
-    let paths: Vec<_> = tree.actors.into_iter().map(|actor| actor.path).collect();
+    let paths = actor_paths(client).await?;
     let meant: Vec<_> = paths.into_iter().filter(|known| matches(path, known)).collect();
     if meant.is_empty() {
         return Err(format!("no actor is meant by {path}"));
@@ -203,9 +213,17 @@ async fn strike(client: &NodeClient, path: &str, mode: ActorMode, lasts: Option<
     }
 }
 
+/// Waits a while for one that is just being restarted.
 async fn hit(client: &NodeClient, path: &str, fault: &Value) -> Result<(), String> {
-    let hit = client.post(&format!("/api/actors/{path}/kill"), fault).await;
-    hit.map_err(|error| error.to_string())
+    let until = Instant::now() + RESTART_LIMIT;
+    loop {
+        match client.post(&format!("/api/actors/{path}/kill"), fault).await {
+            Err(ClientError::Problem(problem)) if problem.status == 409 && Instant::now() < until => {
+                tokio::time::sleep(RESTART_POLL).await;
+            }
+            hit => return hit.map_err(|error| error.to_string()),
+        }
+    }
 }
 
 /// Whether a path is one that a pattern means: each star stands for any characters, slashes too.

@@ -97,6 +97,11 @@ impl Host {
         self.own.as_ref().map(|own| own.process.load(Ordering::Relaxed))
     }
 
+    /// One of its settings, where the scenario started it and gave it that.
+    pub(super) fn setting(&self, name: &str) -> Option<&str> {
+        self.own.as_ref()?.recipe.settings.get(name).map(String::as_str)
+    }
+
     pub(super) fn client(&self) -> &NodeClient {
         &self.client
     }

@@ -30,6 +30,7 @@ mod links;
 mod loads;
 mod machine;
 mod outcome;
+mod partitions;
 mod patrol;
 pub mod processes;
 mod readiness;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::client::{ClientError, NodeClient};
+use crate::config::Version;
 
 /// The answer of a node that is ready.
 #[derive(Default)]
@@ -40,6 +41,12 @@ impl Readiness {
         self.sum(|version| version.get("log")?.get(figure))
     }
 
+    /// The numbers of its topic's partitions; none where they are not known.
+    pub(super) fn partitions(&self) -> Option<impl Iterator<Item = &String>> {
+        let partitions = self.0["components"][Version::V3.name()]["log"]["partitions"].as_object()?;
+        Some(partitions.keys())
+    }
+
     /// Orders under way in its versions.
     pub(super) fn in_flight(&self) -> Option<f64> {
         self.sum(|version| version.get("in_flight"))
@@ -64,6 +71,15 @@ mod tests {
             "v1": {"in_flight": 2},
             "v2": v2,
         }}))
+    }
+
+    #[test]
+    fn partitions_are_known_or_not() {
+        let v3 = |log: Value| Readiness(json!({"components": {"v3": {"log": log}}}));
+        let known = v3(json!({"partitions": {"0": {"lag": 1}, "1": {"lag": null}}}));
+        assert_eq!(known.partitions().unwrap().collect::<Vec<_>>(), ["0", "1"]);
+        assert!(v3(json!({"partitions": null})).partitions().is_none());
+        assert!(Readiness::default().partitions().is_none());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::file::Scenario;
 use super::fill::fill;
 use super::host::{Host, Recipe};
 use super::links::Links;
+use super::partitions::until_all_are_read;
 use super::processes::Running;
 use super::services::{Service, Services};
 use super::turns::{Turn, Turns};
@@ -151,7 +152,11 @@ impl World {
     ) -> Result<Option<BacklogOutcome>, String> {
         let ready = try_join_all(self.hosts.iter().map(Host::until_ready));
         let Some(backlog) = &scenario.backlog else {
-            return ready.await.map(|_| None);
+            ready.await?;
+            if scenario.versions.contains(&Version::V3) && scenario.engine == Engine::Actors {
+                until_all_are_read(&self.hosts).await?;
+            }
+            return Ok(None);
         };
         let drained = async { tokio::try_join!(ready, backlog.drained(self, orders, stage)) };
         tokio::select! {
