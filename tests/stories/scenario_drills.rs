@@ -117,8 +117,7 @@ async fn deliberate_faults_of_v2_are_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn moving_the_position_before_the_commit_is_found() {
     let drill = "advance-before-commit";
-    // It takes the node some seconds to be given its partitions.
-    let text = text(V3, drill, &TOURISTS.replace("6s", "10s"), &crash_before_commit(3_500));
+    let text = text(V3, drill, TOURISTS, &crash_before_commit(300));
     assert_found(Scene::in_checkout(&text), drill, STORED_ONCE).await;
 }
 

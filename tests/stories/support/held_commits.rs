@@ -1,11 +1,9 @@
-//! What keeps orders from becoming safe: a lock behind which commits wait, or a log that stands still.
+//! A lock in a PostgreSQL, behind which commits wait.
 
-use coffee_rt::config::Version;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
+use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
-use super::{Database, OwnService, eventually};
+use super::{Database, eventually};
 
 const WAITING: &str = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
     AND query LIKE '%INSERT INTO coffee_rt.order_rows%'";
@@ -65,47 +63,5 @@ impl HeldCommits {
     /// Lets commits go on.
     pub async fn release(mut self) {
         self.0.execute("ROLLBACK").await.unwrap();
-    }
-}
-
-/// What keeps accepted orders in the hands of those who carry them.
-pub enum HeldOrders<'a> {
-    /// A lock in the store.
-    Postgres(HeldCommits),
-    /// Another writer of the file.
-    Sqlite(SqliteConnection),
-    /// A Redis that stands still.
-    Redis(&'a OwnService),
-    /// Only the time that a broker takes: it is other stories' broker, too.
-    Kafka,
-}
-
-impl<'a> HeldOrders<'a> {
-    pub async fn of(database: &'a Database) -> Self {
-        match database.version() {
-            Version::V1 if database.direct_url().is_some() => Self::Postgres(HeldCommits::of(database).await),
-            Version::V1 => {
-                let file = SqliteConnectOptions::new().filename(database.sqlite_file());
-                let mut writer = file.connect().await.unwrap();
-                writer.execute("BEGIN IMMEDIATE").await.unwrap();
-                Self::Sqlite(writer)
-            }
-            Version::V2 => {
-                let redis = database.redis_server();
-                redis.pause();
-                Self::Redis(redis)
-            }
-            Version::V3 => Self::Kafka,
-        }
-    }
-
-    /// Lets them go on.
-    pub async fn release(self) {
-        match self {
-            Self::Postgres(held) => held.release().await,
-            Self::Sqlite(writer) => writer.close().await.unwrap(),
-            Self::Redis(redis) => redis.resume(),
-            Self::Kafka => {}
-        }
     }
 }

@@ -24,7 +24,7 @@ use coffee_rt::load::{Arrivals, Options, Pace};
 pub use books::{Books, broken_promises, check_ledger, check_ledgers};
 pub use database::Database;
 pub use flink::Flink;
-pub use held_commits::{HeldCommits, HeldOrders};
+pub use held_commits::HeldCommits;
 pub use kafka::Kafka;
 pub use node::Node;
 pub use own_service::OwnService;

@@ -18,6 +18,8 @@ use super::{DEADLINE, Database, Requests, eventually, kafka};
 
 /// Lines of its log that are kept to explain a failure.
 const LOG_LINES: usize = 200;
+/// Where the actors are that come and go.
+const PARTITIONS: &str = "v3/partitions/";
 
 /// A running node. Dropping it kills the process.
 pub struct Node {
@@ -141,6 +143,20 @@ impl Node {
             .collect()
     }
 
+    /// Waits until all who carry orders are there: a partition's are when the group has given it to the node.
+    pub async fn until_it_carries(&self, database: &Database) {
+        eventually("those who carry orders are there", async || {
+            let paths = self.actor_paths().await;
+            let there = |carrier: &&str| paths.iter().any(|path| path == carrier);
+            if database.carriers().iter().all(there) {
+                Ok(())
+            } else {
+                Err(format!("{paths:?}\n{}", self.log()))
+            }
+        })
+        .await;
+    }
+
     /// Injects a fault; false where the actor is dead at the moment.
     pub async fn inject(&self, path: &str, mode: &str, millis: u64) -> bool {
         let injected = self.try_inject(path, mode, millis).await;
@@ -165,6 +181,8 @@ impl Node {
         match self.client.post(&format!("/api/actors/{path}/kill"), &body).await {
             Ok(()) => Ok(true),
             Err(ClientError::Problem(problem)) if problem.status == 409 => Ok(false),
+            // Those of a partition are unknown until the group has given it to the node again.
+            Err(ClientError::Problem(problem)) if problem.status == 404 && path.starts_with(PARTITIONS) => Ok(false),
             Err(error) => Err(error),
         }
     }
