@@ -24,6 +24,7 @@ async fn three_versions_in_one_node_store_each_order_once() {
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
     let database = Database::redis().await.through_topic(Kafka::shared());
     let node = Node::start(&database).await;
+    node.until_it_carries(&database).await;
     let subscriber = Subscriber::connect(&node.client).await;
     let stop = CancellationToken::new();
     let loads = [Version::V1, Version::V2, Version::V3].map(|version| {

@@ -20,6 +20,7 @@ on_every_way!(no_fault_in_the_tree_is_seen_from_outside);
 async fn no_fault_in_the_tree_is_seen_from_outside(database: Database) {
     let seed = seed();
     let node = Node::start(&database).await;
+    node.until_it_carries(&database).await;
     let subscribers = [
         Subscriber::connect(&node.client).await,
         Subscriber::connect(&node.client).await,

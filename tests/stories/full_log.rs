@@ -37,6 +37,11 @@ async fn a_full_log_refuses_orders_until_some_are_stored(database: Database) {
     }
     held.release().await;
     node.until_stored().await;
+    eventually("there is room in the log", async || match node.log_state().await {
+        log if log["backlog"] == 0 => Ok(()),
+        log => Err(log.to_string()),
+    })
+    .await;
     assert_eq!(place().await.status, 200);
     node.until_stored().await;
     assert_eq!(database.assert_audit_clean(), LIMIT + 1);

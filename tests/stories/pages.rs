@@ -55,16 +55,7 @@ async fn sales_add_up_while_actors_die(database: Database) {
         }
     })
     .await;
-    eventually("those who carry orders are there", async || {
-        let paths = node.actor_paths().await;
-        let there = |carrier: &&str| paths.iter().any(|path| path == carrier);
-        if database.carriers().iter().all(there) {
-            Ok(())
-        } else {
-            Err(format!("{paths:?}"))
-        }
-    })
-    .await;
+    node.until_it_carries(&database).await;
     assert_eq!(get(&node, "/api/sales").await["accepted_at"], Value::Null);
     let began = jiff::Timestamp::now();
     assert_eq!(send_customers(&node, SECONDS).await.status, 202);

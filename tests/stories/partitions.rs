@@ -92,6 +92,13 @@ async fn nodes_without_a_fence_are_found() {
             if enough { Ok(()) } else { Err(format!("{read:?}")) }
         })
         .await;
+        if twice {
+            eventually("a record is stored twice", async || match database.records() {
+                records if records > BEFORE as u64 => Ok(()),
+                records => Err(records.to_string()),
+            })
+            .await;
+        }
         let accounted = database.records();
         println!("{drill:?}: {accounted} records accounted for, {BEFORE} in the topic");
         assert_eq!(accounted > BEFORE as u64, twice, "{drill:?}: {accounted}");

@@ -17,9 +17,10 @@ use crate::support::{Database, Node, eventually, within};
 
 /// The longest that a shortened scenario may take.
 pub const LIMIT: Duration = Duration::from_secs(120);
-/// How much shorter the project's own scenarios are here, and those in which a broker must come back.
+/// How much shorter the project's own scenarios are here, and those in which a broker or a node must come back before the next
+/// fault.
 const SHORTEN: &str = "5";
-const SHORTEN_WITH_A_BROKER: &str = "2";
+const SHORTEN_WITH_RESTARTS: &str = "2";
 
 /// A load that anything can take.
 pub const QUIET: &str = r#"
@@ -129,10 +130,9 @@ own_scenarios!(
 async fn keeps_its_promises(story: &str) {
     let (scene, name) = (Scene::of(""), story.replace('_', "-"));
     let file = own_folder().join(format!("{name}.toml"));
-    let shorten = if name.starts_with("broker") {
-        SHORTEN_WITH_A_BROKER
-    } else {
-        SHORTEN
+    let shorten = match story {
+        "broker_outage" | "kill_node" => SHORTEN_WITH_RESTARTS,
+        _ => SHORTEN,
     };
     let (code, report, said) = scene.run_file(&file, &["--shorten", shorten]).await;
     // How fast it is, is a question to a quiet machine.

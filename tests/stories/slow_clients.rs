@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::support::wire::{ORDER, order};
 use crate::support::{Books, Database, Node, Wire, on_both_engines};
 
-const READ_DEADLINE: Duration = Duration::from_millis(600);
+const READ_DEADLINE: Duration = Duration::from_secs(1);
 /// What the node may take longer on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
@@ -28,22 +28,18 @@ async fn a_header_that_never_ends_ends_the_connection(database: Database) {
     let whole = order(None, ORDER);
     // At once, in the middle of a header, and after an answer.
     for (sent, answers) in [(&whole[..0], 0), (&whole[..20], 0), (&whole[..], 1)] {
+        let began = Instant::now();
         let mut wire = Wire::connect(&node).await;
         wire.send(sent).await;
         for _ in 0..answers {
             assert_eq!(wire.reply().await.unwrap().status, 200);
         }
-        let began = Instant::now();
         assert!(
             wire.is_closed_within(READ_DEADLINE + SLACK).await,
             "{} bytes",
             sent.len()
         );
-        assert!(
-            began.elapsed() > READ_DEADLINE / 2,
-            "closed after {:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() > READ_DEADLINE, "closed after {:?}", began.elapsed());
     }
     // A connection in use is not cut by the deadlines of its earlier silences.
     let mut wire = Wire::connect(&node).await;

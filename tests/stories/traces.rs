@@ -141,7 +141,15 @@ async fn orders_of_clients_that_say_nothing_are_sampled_and_named_so_in_the_log(
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let node = Node::start_with(&Database::sqlite(), &settings).await;
     assert_eq!(place(&node, &[JSON]).await, 200);
-    let log = node.log();
+    let log = eventually("the answer is in the log", async || {
+        let log = node.log();
+        if log.contains("an order is answered") {
+            Ok(log)
+        } else {
+            Err(log)
+        }
+    })
+    .await;
     node.stop().await;
     let spans = collector.spans.lock().clone();
     assert_eq!(spans.len(), 2, "{spans:?}");

@@ -10,7 +10,9 @@ use sqlx::{Connection, PgConnection};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::{Books, Database, Node, Recount, Requests, Subscriber, check_ledgers, customers, seed};
+use crate::support::{
+    Books, Database, Node, Recount, Requests, Subscriber, check_ledgers, customers, eventually, seed,
+};
 
 /// Load on each node.
 const ORDERS_PER_SECOND: f64 = 200.0;
@@ -184,18 +186,21 @@ async fn kill_actors(nodes: &[Node; 2], rng: &mut impl rand::Rng) {
     }
 }
 
+/// Ends the nodes' connections, as soon as there are some. Returns how many.
 async fn terminate(database: &Database, whom: &str) -> i64 {
     let mut conn = PgConnection::connect(database.direct_url().unwrap()).await.unwrap();
     let sql = format!(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE application_name = 'coffee-rt' AND datname = current_database() AND {whom}"
     );
-    let ended = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-        .fetch_one(&mut conn)
-        .await
-        .unwrap();
-    assert!(ended > 0, "nobody is there to end: {whom}");
-    ended
+    eventually("somebody is there to end", async || {
+        let ended = sqlx::query_scalar(sqlx::AssertSqlSafe(&*sql)).fetch_one(&mut conn);
+        match ended.await.unwrap() {
+            0 => Err(whom.to_owned()),
+            ended => Ok(ended),
+        }
+    })
+    .await
 }
 
 /// Slot, epoch and commits of each shard.
