@@ -3,6 +3,8 @@
 set -euo pipefail
 repo_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 readonly services=$repo_dir/deploy/local/services
+# Tests share the services: one test for each core of a large machine would be more than these can serve.
+readonly MAX_TEST_THREADS=4
 
 names=()
 while [ "$#" -gt 0 ] && [ "$1" != -- ]; do names+=("$1"); shift; done
@@ -30,4 +32,6 @@ eval "$("$services" env --home "$home")"
 export COFFEE_RT_TEST_SERVICES_HOME=$home
 # Tests choose their own servers; a node that one of them starts must not find ours by accident.
 unset DATABASE_URL REDIS_URL KAFKA_BOOTSTRAP_SERVERS
+cores=$(nproc)
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((cores < MAX_TEST_THREADS ? cores : MAX_TEST_THREADS))}
 "$@"
