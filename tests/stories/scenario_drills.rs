@@ -117,7 +117,8 @@ async fn deliberate_faults_of_v2_are_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn moving_the_position_before_the_commit_is_found() {
     let drill = "advance-before-commit";
-    let text = text(V3, drill, TOURISTS, &crash_before_commit(300));
+    let crash = "node = 1\nat = \"1500ms\"\nlasts = \"500ms\"";
+    let text = text(V3, drill, TOURISTS, &[crash.to_owned()]);
     assert_found(Scene::in_checkout(&text), drill, STORED_ONCE).await;
 }
 

@@ -2,6 +2,7 @@
 //! stored nor in the dead letters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -92,5 +93,7 @@ pub(super) async fn commit(
     });
     let position = OrderBatch::default().with_advance(advance);
     writer.commit(claim, Arc::new(position)).await?;
+    // So long that a node's death finds it here.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     writer.commit(claim, batch).await
 }
