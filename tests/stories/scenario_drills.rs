@@ -70,9 +70,12 @@ fn lock(at: u32, more: &str) -> String {
 
 /// The node dies while commits wait: what it read meanwhile must not be gone with it. What its connections have begun, the
 /// database does when the lock is released, before another node can claim what was the dead one's: that takes 6 s.
-fn crash_before_commit(at: u32) -> Vec<String> {
-    let crash = format!("node = 1\nat = \"{}ms\"\nlasts = \"500ms\"", at + 2_200);
-    vec![lock(at, ""), crash]
+fn crash_before_commit() -> Vec<String> {
+    vec![lock(300, ""), crash(2_500)]
+}
+
+fn crash(at: u32) -> String {
+    format!("node = 1\nat = \"{at}ms\"\nlasts = \"500ms\"")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,7 +105,7 @@ async fn acknowledging_too_early_is_found() {
 async fn deliberate_faults_of_v2_are_found() {
     for (drill, faults, promise) in [
         ("count-conflicts", killing("v2/pair-0/*"), COUNTED),
-        ("settle-before-commit", crash_before_commit(300), STORED_ONCE),
+        ("settle-before-commit", crash_before_commit(), STORED_ONCE),
         // What waits for its commit must not be shown either.
         (
             "delta-before-commit",
@@ -117,8 +120,7 @@ async fn deliberate_faults_of_v2_are_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn moving_the_position_before_the_commit_is_found() {
     let drill = "advance-before-commit";
-    let crash = "node = 1\nat = \"1500ms\"\nlasts = \"500ms\"";
-    let text = text(V3, drill, TOURISTS, &[crash.to_owned()]);
+    let text = text(V3, drill, TOURISTS, &[crash(1_500)]);
     assert_found(Scene::in_checkout(&text), drill, STORED_ONCE).await;
 }
 

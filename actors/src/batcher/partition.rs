@@ -14,6 +14,9 @@ use crate::ports::{Claim, Partition, PoisonReason, PoisonRecord, Receipt, ShardW
 use crate::telemetry::ReadMetrics;
 use crate::ticket::Consignment;
 
+/// How long the drill's position is ahead of its orders: so long that a node's death finds it so.
+const DRILL_GAP_MS: u64 = 100;
+
 /// What the batcher of a partition needs of its log.
 #[derive(Clone)]
 pub struct PartitionSide {
@@ -93,7 +96,6 @@ pub(super) async fn commit(
     });
     let position = OrderBatch::default().with_advance(advance);
     writer.commit(claim, Arc::new(position)).await?;
-    // So long that a node's death finds it here.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(DRILL_GAP_MS)).await;
     writer.commit(claim, batch).await
 }
