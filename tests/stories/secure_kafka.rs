@@ -1,6 +1,7 @@
 //! A Kafka that wants a login: nodes and commands log in, with TLS and without; where they cannot, the node says why, takes
 //! no order, and shows nobody its password.
 
+use futures_util::future::join_all;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -8,6 +9,8 @@ use crate::support::{Books, Database, Kafka, Node, OwnService, Requests, eventua
 
 /// Orders placed after each login.
 const ORDERS: u64 = 50;
+/// Commands that ask at once and are refused.
+const COMMANDS: usize = 8;
 /// What is said where password or user are wrong, by any mechanism.
 const NOT_LET_IN: &str = "Authentication failed";
 /// Settings whose values look like numbers must arrive as they stand.
@@ -112,11 +115,17 @@ impl Scene {
         assert_eq!(ready.status, 503, "{ready:?}");
         let order = std::str::from_utf8(wire::ORDER).unwrap();
         requests.post(Uuid::now_v7(), order).await.assert_refused_for_now();
-        let (code, text) = self.database.run(&["dead-letters"], &settings).await;
-        assert!(code == 4 && text.contains(reason), "{code}: {text}");
+        // Each ends beside its clients, which are ending, too: that may crash one of many.
+        let asked = (0..COMMANDS).map(|_| self.database.run(&["dead-letters"], &settings));
+        let texts = join_all(asked).await.into_iter().map(|(code, text)| {
+            assert!(code == 4 && text.contains(reason), "{code}: {text}");
+            text
+        });
+        let texts: Vec<_> = texts.collect();
         let log = node.log();
         assert!(log.contains(reason), "{log}");
-        for text in [&log, &ready.body, &text, &requests.get("/metrics").await.body] {
+        let metrics = requests.get("/metrics").await.body;
+        for text in texts.iter().chain([&log, &ready.body, &metrics]) {
             self.assert_secret(text);
         }
         assert_eq!(Books::read(&self.database).await.rows, 0);

@@ -114,6 +114,10 @@ impl ClientSettings {
     /// # Errors
     /// Names the setting that cannot be used.
     pub fn new(servers: &str, names: Names, table: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        // Before librdkafka does it: so OpenSSL frees nothing at the end of the process, when threads of clients that nobody
+        // waits for may still use it.
+        #[cfg(feature = "kafka-tls")]
+        openssl_sys::init();
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", servers)
