@@ -62,6 +62,16 @@ async fn engines_change_while_orders_come() {
     .await;
     let before = total(&node).await;
     eventually("the job's orders are shown", async || stored(&node, before + 200).await).await;
+    // A second is told of when an order of two seconds later has come.
+    eventually("the job tells metrics", async || {
+        let place = database.topic().place();
+        if place.records_of(&format!("{}.metrics", place.topic)).await.is_empty() {
+            Err("none".to_owned())
+        } else {
+            Ok(())
+        }
+    })
+    .await;
     assert_eq!(node.metric("coffee_rt_job_up").await, 1.0);
     // Whoever asks again changes nothing.
     assert_eq!(flink.command(&database, "submit").await["changed"], false);
@@ -83,7 +93,7 @@ async fn engines_change_while_orders_come() {
     assert_eq!(database.assert_audit_clean(), finished.report.counts.acknowledged);
     Recount::read(&database).await.assert_shown_by(&node).await;
     let windows = Tables::read(&database).await.windows;
-    assert!(windows > 0, "the job told no metrics");
+    assert!(windows > 0, "the metrics count no order");
     node.stop().await;
 }
 
