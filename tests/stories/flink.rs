@@ -9,7 +9,7 @@ use coffee_rt_actors::domain::Menu;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use self::tables::Tables;
+use self::tables::{Tables, in_metrics};
 use crate::support::{Books, Database, Flink, Node, OwnService, Recount, Requests, eventually, patient, within};
 use crate::support::{check_ledger, customers, seed};
 
@@ -63,13 +63,9 @@ async fn engines_change_while_orders_come() {
     let before = total(&node).await;
     eventually("the job's orders are shown", async || stored(&node, before + 200).await).await;
     // A second is told of when an order of two seconds later has come.
-    eventually("the job tells metrics", async || {
-        let place = database.topic().place();
-        if place.records_of(&format!("{}.metrics", place.topic)).await.is_empty() {
-            Err("none".to_owned())
-        } else {
-            Ok(())
-        }
+    eventually("the job tells metrics", async || match in_metrics(&database).await {
+        0 => Err("none".to_owned()),
+        _ => Ok(()),
     })
     .await;
     assert_eq!(node.metric("coffee_rt_job_up").await, 1.0);
@@ -92,8 +88,7 @@ async fn engines_change_while_orders_come() {
     check_ledger(&finished.ledger, &Books::read(&database).await);
     assert_eq!(database.assert_audit_clean(), finished.report.counts.acknowledged);
     Recount::read(&database).await.assert_shown_by(&node).await;
-    let windows = Tables::read(&database).await.windows;
-    assert!(windows > 0, "the metrics count no order");
+    assert!(in_metrics(&database).await > 0, "the metrics count no order");
     node.stop().await;
 }
 

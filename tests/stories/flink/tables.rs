@@ -1,4 +1,4 @@
-//! What is in a database, the dead letters and the metrics, to be compared.
+//! What is in a database and the dead letters, to be compared, and in the metrics.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,6 @@ pub struct Tables {
     pub hash: String,
     /// The reason of each record that is no order, by partition and offset.
     pub letters: BTreeMap<(i32, i64), String>,
-    /// Orders in the metrics of each second.
-    pub windows: usize,
 }
 
 impl Tables {
@@ -46,19 +44,24 @@ impl Tables {
             let partition = i32::try_from(number("partition")).unwrap();
             ((partition, number("offset")), header("reason").clone())
         });
-        let windows = place.records_of(&format!("{}.metrics", place.topic)).await;
-        let windows = windows.iter().map(|window| {
-            let window: Value = serde_json::from_slice(&window.value).unwrap();
-            let key = ["window_start", "store", "drink"].map(|field| window[field].to_string());
-            (key, window["orders"].as_u64().unwrap())
-        });
-        // One that a restarted job tells again is the same window.
-        let windows: BTreeMap<_, _> = windows.collect();
         Self {
             orders: usize::try_from(orders).unwrap(),
             hash,
             letters: letters.collect(),
-            windows: usize::try_from(windows.values().sum::<u64>()).unwrap(),
         }
     }
+}
+
+/// How many orders the metrics of all seconds count.
+pub async fn in_metrics(database: &Database) -> u64 {
+    let place = database.topic().place();
+    let windows = place.records_of(&format!("{}.metrics", place.topic)).await;
+    let windows = windows.iter().map(|window| {
+        let window: Value = serde_json::from_slice(&window.value).unwrap();
+        let key = ["window_start", "store", "drink"].map(|field| window[field].to_string());
+        (key, window["orders"].as_u64().unwrap())
+    });
+    // One that a restarted job tells again is the same window.
+    let windows: BTreeMap<_, _> = windows.collect();
+    windows.values().sum()
 }
