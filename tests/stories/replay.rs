@@ -17,6 +17,7 @@ async fn a_lost_database_is_rebuilt_from_the_topic() {
     for _ in 1..ORDERS {
         Requests::to(&node).place().await;
     }
+    node.until_it_carries(&database).await;
     refuses_beside(&node, &database).await;
     node.until_stored().await;
     node.stop().await;
