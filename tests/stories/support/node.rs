@@ -75,13 +75,16 @@ impl Node {
         }
     }
 
+    /// Waits until it takes orders and shows what is stored: with a log it takes them before it has read the store.
     pub async fn until_ready(&self) {
         eventually("the node is ready", async || {
-            self.client
-                .get::<Value>("/readyz")
-                .await
-                .map_err(|error| format!("{error}\n{}", self.log()))
-                .map(drop)
+            let ready = self.client.get::<Value>("/readyz").await;
+            let ready = ready.map_err(|error| format!("{error}\n{}", self.log()))?;
+            if ready["components"]["dashboard"]["state"] == "up" {
+                Ok(())
+            } else {
+                Err(format!("{ready}\n{}", self.log()))
+            }
         })
         .await;
     }
