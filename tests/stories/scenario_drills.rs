@@ -117,11 +117,12 @@ async fn deliberate_faults_of_v2_are_found() {
     }
 }
 
+/// The record that is lost may be a repeated one, whose order is stored nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn moving_the_position_before_the_commit_is_found() {
     let drill = "advance-before-commit";
     let text = text(V3, drill, TOURISTS, &[crash(1_500)]);
-    assert_found(Scene::in_checkout(&text), drill, STORED_ONCE).await;
+    assert_found(Scene::in_checkout(&text), drill, READ_ONCE).await;
 }
 
 /// Two groups read one topic into one store: without the fence each record is stored by both.
