@@ -22,8 +22,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(50);
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
-/// How long taking a job up again may take.
-const RESTORE_LIMIT: Duration = Duration::from_secs(60);
+/// How long taking a job up again may take. The steps of that have limits of their own, and far shorter ones: whoever gave it
+/// up between two would not know whether a job is coming up.
+const RESTORE_LIMIT: Duration = Duration::from_secs(300);
 /// The least time between two tries of that.
 const RESTORE_PAUSE: Duration = Duration::from_secs(5);
 /// How long a job is gone before that: an engine with high availability takes its jobs up by itself.

@@ -4,6 +4,7 @@
 readonly BALLAST=ballast
 readonly DISK_NAME=coffee-rt
 readonly UNMOUNT_TRIES=50
+readonly FILL_TRIES=50
 
 # One of ours: nothing else is ever filled or unmounted.
 is_disk() { [ "$(findmnt --noheadings --output SOURCE --mountpoint "$1")" = "$DISK_NAME" ]; }
@@ -28,8 +29,14 @@ unmount_disk() {
 # Writes until nothing fits any more, and fails if something does. Never fills a disk that others share.
 fill_disk() {
     is_disk "$1" || die "$1 is no disk of its own"
-    as_root dd if=/dev/zero of="$1/$BALLAST" bs=64K status=none 2>/dev/null || true
-    [ "$(stat --file-system --format=%a "$1")" -eq 0 ] || die "$1 could not be filled"
+    local try
+    # Who uses it may give something back meanwhile.
+    for ((try = 1; try <= FILL_TRIES; try++)); do
+        as_root dd if=/dev/zero of="$1/$BALLAST" bs=64K oflag=append conv=notrunc status=none 2>/dev/null || true
+        if [ "$(stat --file-system --format=%a "$1")" -eq 0 ]; then return; fi
+        sleep 0.1
+    done
+    die "$1 could not be filled"
 }
 
 free_disk() {

@@ -207,16 +207,28 @@ instance_kill() {
         say "$service: not running"
         return
     fi
+    # Stopped first: it has no more children then than are listed.
+    kill -STOP "$pid" 2>/dev/null || true
     children=$(cat "/proc/$pid/task/"*/children 2>/dev/null || true)
     kill -KILL "$pid" 2>/dev/null || true
     for child in $children; do kill -KILL "$child" 2>/dev/null || true; done
     wait_gone "$KILL_DEADLINE_SECONDS" || die "$service: process $pid outlived SIGKILL by $KILL_DEADLINE_SECONDS s"
     for child in $children; do wait_dead "$child" || die "$service: process $child outlived SIGKILL"; done
+    wait_port_free || die "$service: port $port is still taken after SIGKILL"
 }
 
 wait_gone() {
     local deadline=$((SECONDS + $1))
     while running_pid >/dev/null; do
+        if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
+        sleep "$POLL_INTERVAL_SECONDS"
+    done
+}
+
+# The kernel closes a socket a while after a process has no command line any more.
+wait_port_free() {
+    local deadline=$((SECONDS + KILL_DEADLINE_SECONDS))
+    until port_is_free "$port"; do
         if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
         sleep "$POLL_INTERVAL_SECONDS"
     done

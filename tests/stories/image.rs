@@ -32,7 +32,13 @@ impl Image {
         // The image's own release build, where it was made.
         let built = std::env::var("COFFEE_RT_TEST_IMAGE_BIN");
         let built = built.unwrap_or_else(|_| env!("CARGO_BIN_EXE_coffee-rt").to_owned());
-        std::fs::copy(built, image.program()).unwrap();
+        // By another process: a child of another story, begun meanwhile, would hold the file open for writing.
+        let copied = std::process::Command::new("cp")
+            .arg(built)
+            .arg(image.program())
+            .status()
+            .unwrap();
+        assert!(copied.success(), "{copied}");
         std::fs::create_dir(image.home()).unwrap();
         for (path, mode) in [
             (image.folder.path(), 0o755),

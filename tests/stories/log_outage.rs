@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use coffee_rt::load::{Driver, Finished, Options};
+use coffee_rt::load::{Driver, Finished, Options, Running};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
@@ -68,18 +68,12 @@ impl Scene {
     }
 
     /// Load while something happens.
-    async fn under_load(&self, options: Options, fault: impl AsyncFnOnce()) -> Finished {
+    async fn under_load(&self, options: Options, fault: impl AsyncFnOnce(&Running)) -> Finished {
         let stop = CancellationToken::new();
         let load = Driver::new(options).unwrap().start(&stop);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        fault().await;
-        eventually("who was refused has come again", async || {
-            match load.progress().counts.refused {
-                0 => Ok(()),
-                refused => Err(format!("{refused} have not\n{}", self.node.log())),
-            }
-        })
-        .await;
+        fault(&load).await;
+        self.until_nobody_is_refused(&load).await;
         stop.cancel();
         let finished = load.finish().await;
         println!(
@@ -87,6 +81,18 @@ impl Scene {
             finished.report.counts, finished.report.refused_by_status
         );
         finished
+    }
+
+    /// Waits until who was refused has come again. Between two faults, too: together they are longer than patience.
+    async fn until_nobody_is_refused(&self, load: &Running) {
+        until_ready_is(&self.node, 200).await;
+        eventually("who was refused has come again", async || {
+            match load.progress().counts.refused {
+                0 => Ok(()),
+                refused => Err(format!("{refused} have not\n{}", self.node.log())),
+            }
+        })
+        .await;
     }
 
     /// Every order is acknowledged, stored once, and shown to everybody.
@@ -109,13 +115,12 @@ async fn a_log_that_is_killed_loses_nothing(scene: Scene) {
     let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
     let log = scene.database.log_server();
     let finished = scene
-        .under_load(options, async || {
+        .under_load(options, async |load| {
             for _ in 0..KILLS {
                 log.kill().await;
                 until_ready_is(&scene.node, 503).await;
                 log.start().await;
-                until_ready_is(&scene.node, 200).await;
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                scene.until_nobody_is_refused(load).await;
             }
         })
         .await;
@@ -126,13 +131,13 @@ async fn a_log_that_hangs_doubles_nothing(scene: Scene) {
     let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
     let log = scene.database.log_server();
     let finished = scene
-        .under_load(options, async || {
+        .under_load(options, async |load| {
             for _ in 0..HANGS {
                 log.pause();
                 tokio::time::sleep(HANG).await;
                 until_ready_is(&scene.node, 503).await;
                 log.resume();
-                until_ready_is(&scene.node, 200).await;
+                scene.until_nobody_is_refused(load).await;
             }
         })
         .await;
@@ -153,7 +158,7 @@ async fn orders_are_accepted_while_postgres_is_away(scene: Scene) {
     let mut options = customers(&scene.node, seed(), ORDERS_PER_SECOND);
     options.retry.max_attempts = 1;
     let finished = scene
-        .under_load(options, async || {
+        .under_load(options, async |_| {
             scene.postgres.kill().await;
             let until = Instant::now() + OUTAGE;
             until_degraded(&scene.node).await;
@@ -179,7 +184,7 @@ async fn both_may_die_at_once(scene: Scene) {
     let options = patient(customers(&scene.node, seed(), ORDERS_PER_SECOND));
     let log = scene.database.log_server();
     let finished = scene
-        .under_load(options, async || {
+        .under_load(options, async |load| {
             for log_first in [true, false] {
                 tokio::join!(log.kill(), scene.postgres.kill());
                 tokio::time::sleep(BOTH_DEAD).await;
@@ -191,7 +196,7 @@ async fn both_may_die_at_once(scene: Scene) {
                 first.start().await;
                 tokio::time::sleep(BOTH_DEAD).await;
                 second.start().await;
-                until_ready_is(&scene.node, 200).await;
+                scene.until_nobody_is_refused(load).await;
             }
         })
         .await;

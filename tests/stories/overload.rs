@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use coffee_rt::load::{Arrivals, Driver, Finished, Options, Pace};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Books, Database, Node, Subscriber, check_ledgers, customers, on_every_way, seed, within};
@@ -100,8 +99,10 @@ async fn run(options: Options, node: &Node) -> (Finished, u64) {
 
 /// At once after the overload the node is ready and refuses nobody.
 async fn serve_again(node: &Node, seed: u64) -> Finished {
-    node.client.get::<Value>("/readyz").await.unwrap();
+    node.until_ready().await;
     let mut options = customers(node, seed, 50.0);
+    // However slow the machine is, they fit into what may be under way.
+    options.connections = CREDIT_ORDERS / 2;
     options.retry.max_attempts = 1;
     options.duration = Some(RELIEF);
     let relieved = Driver::new(options).unwrap().run().await;

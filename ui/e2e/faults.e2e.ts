@@ -22,7 +22,7 @@ story("an actor that is killed from the page is seen to fall and heal", async (s
   const node = await stage.node(stage.keep(Database.sqlite()));
   await startCustomers(node, 60, LONG_S);
   const { page } = await stage.open(`${node.url}/node`);
-  await expect.poll(() => newestSeq(page)).toBeGreaterThan(0);
+  await expect.poll(() => storyOf(page, VICTIM, 0)).toContain("first work gen 1");
   const [before, newest] = [await generation(page, VICTIM), await newestSeq(page)];
   await row(page, VICTIM).getByTestId("act-kill").click();
   const dialog = page.getByTestId("confirm-dialog");

@@ -30,6 +30,7 @@ async function firstLoad(stage: Stage, node: Node): Promise<{ paintMs: number; s
   await isLive(page);
   // The other views are loaded ahead.
   await page.waitForLoadState("networkidle");
+  await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
   const paintMs = await page.evaluate(
     () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Number.NaN,
   );

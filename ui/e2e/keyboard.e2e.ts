@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { Database } from "./support/database.ts";
 import { startCustomers } from "./support/orders.ts";
 import { story } from "./support/story.ts";
-import { recovered, runsInGeneration } from "./support/tree.ts";
+import { recovered, row, runsInGeneration } from "./support/tree.ts";
 
 const VICTIM = "v1/batcher-0";
 /** No view has so many stops for the tab key. */
@@ -72,6 +72,8 @@ story("an actor is reached and killed with the keyboard alone", async (stage) =>
   expect(await focused(page)).toMatch(/^shared\//);
   while ((await focused(page)) !== VICTIM) await page.keyboard.press("ArrowDown");
 
+  // It may be asked for once the page knows what this node allows.
+  await expect.poll(() => row(page, VICTIM).getByTestId("act-kill").isEnabled()).toBe(true);
   await page.keyboard.press("Tab");
   expect(await focused(page)).toBe("act-kill");
   await page.keyboard.press("Enter");
@@ -95,6 +97,9 @@ story("the heat map is one stop, in which arrows move", async (stage) => {
   const node = await stage.node(stage.keep(Database.sqlite()));
   await startCustomers(node, 30, 60);
   const { page } = await stage.open(`${node.url}/sales`);
+  // In the order of the menu, once that is known.
+  const first = page.getByTestId("heat-map").locator("td").first();
+  await expect.poll(() => first.getAttribute("data-testid")).toBe("heat-uptown-cappuccino");
   expect(await tabTo(page, (what) => what.startsWith("heat-"))).toBe("heat-uptown-cappuccino");
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowRight");

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { money } from "../src/lib/format.ts";
 import { Database } from "./support/database.ts";
 import { agree } from "./support/figures.ts";
-import { orders, past, place, sales, startCustomers } from "./support/orders.ts";
+import { orders, past, place, sales, startCustomers, stopCustomers } from "./support/orders.ts";
 import { story } from "./support/story.ts";
 
 const text = (page: Page, id: string) => page.getByTestId(id).textContent();
@@ -39,12 +39,11 @@ story("the rate follows the orders, and freshness is told", async (stage) => {
   // Freshness is of an order that is newer than the one before.
   await place(node, orders(1));
   await expect.poll(() => text(page, "stored-total")).toBe("1");
-  await startCustomers(node, 40, 6);
+  await startCustomers(node, 40, 60);
   await expect.poll(async () => Number(await text(page, "rate-now"))).toBeGreaterThan(20);
-  const freshness = (await text(page, "freshness")) ?? "";
-  expect(freshness).toMatch(/^[\d.]+ ms$/);
-  expect(Number.parseFloat(freshness)).toBeGreaterThan(0);
-  expect(Number.parseFloat(freshness)).toBeLessThan(1_000);
+  // More than nothing, and less than a second.
+  await expect.poll(() => text(page, "freshness")).toMatch(/^(?!0(\.0+)? )\d{1,3}(\.\d+)? ms$/);
+  await stopCustomers(node);
   await expect.poll(() => text(page, "rate-now")).toBe("0.0");
   await agree(page, node);
 });

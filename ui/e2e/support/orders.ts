@@ -74,6 +74,13 @@ export async function startCustomers(
   if (answer.status !== 202) throw new Error(`customers were answered ${answer.status}: ${answer.text}`);
 }
 
+/** Ends them. */
+export async function stopCustomers(node: Node): Promise<void> {
+  const answer = await fetch(`${node.url}/api/customers`, { method: "DELETE" });
+  if (!answer.ok)
+    throw new Error(`the end of customers was answered ${answer.status}: ${await answer.text()}`);
+}
+
 /** Asks a node behind the page's back. */
 export async function ask<T>(node: Node, path: string): Promise<T> {
   const answer = await fetch(`${node.url}${path}`);

@@ -1,4 +1,4 @@
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
 
 // jsdom has no canvas, and never lays out.
@@ -8,6 +8,8 @@ globalThis.ResizeObserver = class {
   unobserve = () => undefined;
   disconnect = () => undefined;
 };
+// What is waited for may come late on a busy machine; the limit of a test is longer.
+configure({ asyncUtilTimeout: 15_000 });
 window.scrollTo = () => undefined;
 
 afterEach(() => {

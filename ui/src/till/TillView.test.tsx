@@ -77,6 +77,18 @@ describe("TillView", () => {
     expect(screen.queryByTestId("till-problem")).toBeNull();
   });
 
+  it("sends what it shows when the node's menu has changed", async () => {
+    const { last } = node(stored);
+    const { rerender } = await show();
+    await user().selectOptions(id("till-drink"), "latte");
+    const info = nodeInfo();
+    rerender(<TillView info={{ ...info, menu: { ...info.menu, drinks: ["mocha", "tea"] } }} />);
+    expect((id("till-drink") as HTMLSelectElement).value).toBe("mocha");
+    await user().click(id("till-send"));
+    await screen.findByText("200");
+    expect(last().body).toMatchObject({ drink: "mocha" });
+  });
+
   it("repeats an order as it was, with its key; without one it is another order", async () => {
     const { asked } = node(stored);
     await show();

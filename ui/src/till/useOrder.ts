@@ -37,16 +37,27 @@ export interface OrderState {
   readonly send: (event: FormEvent) => void;
 }
 
+const offered = (choices: readonly string[], chosen: string): string =>
+  choices.includes(chosen) ? chosen : (choices[0] ?? "");
+
 /** Keeps what is typed, and sends it. */
 export function useOrder({ menu, versions }: NodeInfo): OrderState {
-  const [draft, setDraft] = useState<Draft>(() => ({
-    version: versions[0]?.name ?? "",
-    drink: menu.drinks[0] ?? "",
-    store: menu.stores[0] ?? "",
+  const [typed, setDraft] = useState<Draft>(() => ({
+    version: "",
+    drink: "",
+    store: "",
     price: "4.50",
     time: "",
     key: "",
   }));
+  // A node that came back may take other orders: the form offers nothing else, and sends what it shows.
+  const names = versions.map(({ name }) => name as string);
+  const draft = {
+    ...typed,
+    version: offered(names, typed.version),
+    drink: offered(menu.drinks, typed.drink),
+    store: offered(menu.stores, typed.store),
+  };
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [sending, setSending] = useState(false);
   /** Repeated with its key an order must be the same one: "now" stays what it was when the key was first sent. */
