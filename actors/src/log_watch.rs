@@ -132,8 +132,9 @@ impl LogWatch {
                 let durability = status.durability;
                 tracing::info!(?durability, "the log answers: {}", durability.meaning());
             }
-            LogHealth::Away(reason) if changed => {
-                self.args.metrics.failed.inc();
+            LogHealth::Away(reason) if before != *health => {
+                self.args.metrics.failed.inc_by(u64::from(changed));
+                // Also where the reason is known later only.
                 tracing::warn!(reason, "the log is away");
             }
             _ => {}

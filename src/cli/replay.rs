@@ -157,13 +157,15 @@ fn from_what_is_not_stored(ranges: Vec<ReplayRange>, positions: &BTreeMap<i32, i
     ranges.into_iter().map(from).collect()
 }
 
-/// Waits for nodes that are gone to leave the group; whoever stays would go on from where it is.
+/// Waits for nodes that are gone to leave the group; whoever stays would go on from where it is. A question that is not
+/// answered in time is asked again meanwhile.
 async fn until_alone(client: &ClientSettings, group: &str) -> Result<(), Failure> {
     let until = Clock::now() + MEMBERS_LEAVE;
     loop {
-        match group_members(client).await.map_err(|error| kafka_failed(&error))? {
-            0 => return Ok(()),
-            members if Clock::now() > until => {
+        match group_members(client).await {
+            Ok(0) => return Ok(()),
+            Err(error) if Clock::now() > until => return Err(kafka_failed(&error)),
+            Ok(members) if Clock::now() > until => {
                 return Err(failed(&format!(
                     "the group {group} has {members} members: stop the nodes that read the topic first"
                 )));

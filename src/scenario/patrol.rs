@@ -28,16 +28,15 @@ impl Patrol {
         let mut patrol = Self::default();
         let mut pause = PAUSE;
         loop {
-            let began = Instant::now();
-            let looked = async {
+            let look = async {
                 tokio::time::sleep(pause).await;
-                Counts::read_shown_first(world).await
+                let began = Instant::now();
+                (Counts::read_shown_first(world).await, began.elapsed())
             };
-            let looked = tokio::select! {
-                looked = looked => looked,
+            let (looked, took) = tokio::select! {
+                looked = look => looked,
                 () = end.cancelled() => return patrol,
             };
-            let took = began.elapsed().saturating_sub(pause);
             pause = PAUSE.max(took * PAUSE_FOR_A_LOOK);
             if let Ok(counts) = looked {
                 patrol.note(&counts.untrue(), started.elapsed());

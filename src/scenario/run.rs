@@ -205,10 +205,18 @@ impl Run {
             progress: &self.progress,
             stop,
         };
+        let over = CancellationToken::new();
+        let loads = async {
+            let played = player.play().await;
+            // Nobody knows before how long a search takes.
+            if self.scenario.over().is_some() {
+                over.cancel();
+            }
+            played
+        };
         let faults = self.scenario.faults.iter();
-        let over = self.scenario.over();
-        let faults = faults.map(|fault| play_fault(fault, world, started, over));
-        let (loads, faults) = tokio::join!(player.play(), join_all(faults));
+        let faults = faults.map(|fault| play_fault(fault, world, started, &over));
+        let (loads, faults) = tokio::join!(loads, join_all(faults));
         Ok((loads?, faults))
     }
 
@@ -240,11 +248,11 @@ impl Run {
     }
 }
 
-async fn play_fault(fault: &Fault, world: &World, started: Instant, over: Option<Duration>) -> FaultOutcome {
+async fn play_fault(fault: &Fault, world: &World, started: Instant, over: &CancellationToken) -> FaultOutcome {
     tokio::time::sleep_until((started + fault.at).into()).await;
     let _turn = world.turn(&fault.target).await;
     let at_seconds = started.elapsed().as_secs_f64();
-    let injected = if over.is_some_and(|over| started.elapsed() >= over) {
+    let injected = if over.is_cancelled() {
         Err("its turn came when the last load was over: faults of one thing wait for each other".to_owned())
     } else {
         fault.inject(world).await

@@ -71,7 +71,7 @@ fn lock(at: u32, more: &str) -> String {
 /// The node dies while commits wait: what it read meanwhile must not be gone with it. What its connections have begun, the
 /// database does when the lock is released, before another node can claim what was the dead one's: that takes 6 s.
 fn crash_before_commit() -> Vec<String> {
-    vec![lock(300, ""), crash(2_500)]
+    vec![lock(300, ""), crash(4_500)]
 }
 
 fn crash(at: u32) -> String {

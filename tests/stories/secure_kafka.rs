@@ -121,8 +121,11 @@ impl Scene {
             assert!(code == 4 && text.contains(reason), "{code}: {text}");
             self.assert_secret(&text);
         }
-        let log = node.log();
-        assert!(log.contains(reason), "{log}");
+        let log = eventually("the log tells the reason", async || match node.log() {
+            log if log.contains(reason) => Ok(log),
+            log => Err(log),
+        })
+        .await;
         for text in [&log, &ready.body, &requests.get("/metrics").await.body] {
             self.assert_secret(text);
         }

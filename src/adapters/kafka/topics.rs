@@ -15,6 +15,8 @@ use super::client::{ANSWER_TIMEOUT, ClientSettings, Quiet, away, blocking};
 
 /// How old the knowledge of the topic's settings may be.
 const SETTINGS_AGE: Duration = Duration::from_secs(30);
+/// How soon it is asked again where they are not known: brokers that are coming up may not know either.
+const UNKNOWN_AGE: Duration = Duration::from_secs(5);
 /// How long the controller may take to make a topic.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -112,8 +114,15 @@ impl Topics {
     /// What an acknowledgement of the topic of orders means.
     pub(super) async fn durability(&self) -> Durability {
         let known = *self.durability.lock();
-        if let Some((_, durability)) = known.filter(|(read, _)| read.elapsed() < SETTINGS_AGE) {
-            return durability;
+        if let Some((read, durability)) = known {
+            let age = if durability == Durability::Unknown {
+                UNKNOWN_AGE
+            } else {
+                SETTINGS_AGE
+            };
+            if read.elapsed() < age {
+                return durability;
+            }
         }
         // Managed Kafkas may not show their settings.
         let durability = self.ask_durability().await.unwrap_or_else(|error| {
