@@ -102,22 +102,30 @@ async fn until_draining(node: &Node) {
     .await;
 }
 
-/// The node has accepted as many connections as it says.
-async fn until_open(node: &Node, connections: usize) {
-    let established = async || {
-        let port = format!(":{:04X} ", node.url.port().unwrap());
-        let queue = std::fs::read_to_string(format!("/proc/{}/net/tcp", node.pid())).unwrap();
-        // 01 is an established connection; one without a file (inode 0) still waits to be accepted.
-        let accepted = queue.lines().filter(|line| {
-            let columns: Vec<_> = line.split_whitespace().collect();
-            columns.len() > 9 && format!("{} ", columns[1]).ends_with(&port) && columns[3] == "01" && columns[9] != "0"
-        });
-        match accepted.count() {
-            count if count >= connections => Ok(()),
-            count => Err(format!("{count} of {connections}")),
+/// The node has accepted these connections, and read what came.
+async fn until_read(node: &Node, wires: &[&Wire]) {
+    let port = |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap(), 16).ok();
+    let read = async || {
+        let connections = std::fs::read_to_string(format!("/proc/{}/net/tcp", node.pid())).unwrap();
+        // Its own end of each: established (01), with a file (one without still waits to be accepted), nothing received that
+        // is not read.
+        let is_read = |wire: &&Wire| {
+            let ends = (node.url.port(), Some(wire.stream.local_addr().unwrap().port()));
+            connections.lines().any(|line| {
+                let columns: Vec<_> = line.split_whitespace().collect();
+                columns.len() > 9
+                    && (port(columns[1]), port(columns[2])) == ends
+                    && (columns[3], columns[4].ends_with(":00000000")) == ("01", true)
+                    && columns[9] != "0"
+            })
+        };
+        if wires.iter().all(is_read) {
+            Ok(())
+        } else {
+            Err(connections)
         }
     };
-    eventually("connections are accepted", established).await;
+    eventually("what came over the connections is read", read).await;
 }
 
 async fn an_open_request_is_finished(database: Database) {
@@ -127,7 +135,7 @@ async fn an_open_request_is_finished(database: Database) {
     let half = whole.len() - ORDER.len() / 2;
     let mut slow = begin(&node, &whole[..half]).await;
     let mut asks = begin(&node, b"GET /readyz HTTP/1.1\r\nHost: cafe\r\n").await;
-    until_open(&node, 2).await;
+    until_read(&node, &[&slow, &asks]).await;
     node.signal(Signal::SIGTERM);
     until_draining(&node).await;
     eventually("new clients are refused", async || {
@@ -168,7 +176,7 @@ async fn a_stalled_request_ends_with_the_deadline(database: Database) {
     let mut node = Node::start_with(&database, &[("COFFEE_RT_LIMITS__DRAIN_DEADLINE_MS", &millis)]).await;
     let whole = order(None, ORDER);
     let mut stalled = begin(&node, &whole[..whole.len() - 1]).await;
-    until_open(&node, 1).await;
+    until_read(&node, &[&stalled]).await;
     let began = Instant::now();
     node.signal(Signal::SIGTERM);
     let status = node.until_exit().await;
@@ -186,7 +194,7 @@ async fn idle_clients_do_not_hold_the_node_up(database: Database) {
     let silent = [begin(&node, b"").await, begin(&node, b"").await];
     let mut idle = begin(&node, b"GET /livez HTTP/1.1\r\nHost: cafe\r\n\r\n").await;
     assert_eq!(idle.reply().await.map(|reply| reply.status), Ok(200));
-    until_open(&node, 3).await;
+    until_read(&node, &[&silent[0], &silent[1], &idle]).await;
     let began = Instant::now();
     node.signal(Signal::SIGTERM);
     let status = node.until_exit().await;

@@ -16,6 +16,8 @@ use super::reason::LastTrial;
 
 /// How long Kafka may take to answer a question.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a group's coordinator may take to answer a new client, which has to find it first.
+pub const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is said where no broker answers.
 pub(super) const NO_BROKER: &str = "no broker can be reached";
 /// The longest pause before a lost connection is opened again.

@@ -8,7 +8,7 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::{Instant, sleep};
 
-use super::client::{ClientSettings, away, blocking};
+use super::client::{ClientSettings, FIRST_ANSWER_TIMEOUT, away, blocking};
 use super::lag::committed;
 use super::reading::Reading;
 use super::replay::group_members;
@@ -71,7 +71,7 @@ pub async fn stored_by_job(client: &ClientSettings) -> Result<BTreeMap<i32, Opti
         let reading = Reading::new(&client, || ())?;
         let topic = &client.names.topic;
         let numbers = partitions(&metadata(reading.client(), topic)?, topic);
-        let told = committed(&reading, topic, &numbers)?;
+        let told = committed(&reading, topic, &numbers, FIRST_ANSWER_TIMEOUT)?;
         Ok(numbers.into_iter().zip(told).collect())
     })
     .await

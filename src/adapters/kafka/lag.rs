@@ -10,9 +10,6 @@ use super::client::{ANSWER_TIMEOUT, away};
 use super::record::number;
 use super::topics::{metadata, partitions};
 
-/// How long the group's coordinator may take to answer: nothing that cannot wait hangs on it.
-const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// How many records of each partition are not stored, where `stored` says how far they are.
 pub(super) fn lags<C: ConsumerContext>(
     client: &BaseConsumer<C>,
@@ -29,17 +26,18 @@ pub(super) fn lags<C: ConsumerContext>(
     Ok(found.into_iter().zip(stored).zip(watermarks).map(lag).collect())
 }
 
-/// How far the group was told that each partition is stored.
+/// How far the group was told that each partition is stored, if its coordinator says so within `limit`.
 pub(super) fn committed<C: ConsumerContext>(
     group: &BaseConsumer<C>,
     topic: &str,
     partitions: &[i32],
+    limit: Duration,
 ) -> Result<Vec<Option<i64>>, LogError> {
     if partitions.is_empty() {
         return Ok(Vec::new());
     }
     let asked = places(topic, partitions, Offset::Invalid)?;
-    let told = group.committed_offsets(asked, COORDINATOR_TIMEOUT);
+    let told = group.committed_offsets(asked, limit);
     offsets(&told.map_err(|error| away(&error))?, topic, partitions)
 }
 

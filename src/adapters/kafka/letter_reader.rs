@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{ClientSettings, Quiet, away};
+use super::client::{ClientSettings, FIRST_ANSWER_TIMEOUT, Quiet, away};
 use super::lag::{committed, lags, watermarks};
 use super::letter::{LetterId, dead_letter, id_of, resolved_by};
 use super::partition::is_passing;
@@ -114,7 +114,7 @@ impl LetterReader {
     pub(super) fn backlog(&self) -> Result<u64, LogError> {
         let topic = &self.settings.names.topic;
         let lags = lags(&self.consumer, topic, |partitions| {
-            committed(&self.consumer, topic, partitions)
+            committed(&self.consumer, topic, partitions, FIRST_ANSWER_TIMEOUT)
         });
         Ok(lags?.iter().map(|lag| lag.records).sum())
     }

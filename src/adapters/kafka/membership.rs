@@ -27,6 +27,8 @@ pub const SESSION_TIMEOUT_MS: u64 = 6_000;
 /// A partition that is given to another node is read by nobody for as long: the other one is told by a heartbeat's answer.
 const HEARTBEAT_INTERVAL_MS: u64 = 500;
 const _: () = assert!(3 * HEARTBEAT_INTERVAL_MS < SESSION_TIMEOUT_MS);
+/// How long the group's coordinator may take to answer: nothing that cannot wait hangs on it.
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the group's thread waits for something to happen before it looks whether it is to end.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -151,7 +153,7 @@ impl Membership {
     /// group does not say, what it said last is enough.
     fn told(&self, partitions: &[i32]) -> Vec<Option<i64>> {
         let mut known = self.told.lock();
-        match self.ask(|group| committed(group, &self.settings.names.topic, partitions)) {
+        match self.ask(|group| committed(group, &self.settings.names.topic, partitions, COORDINATOR_TIMEOUT)) {
             Ok(told) => *known = partitions.iter().copied().zip(told).collect(),
             Err(error) => tracing::debug!(%error, "the group does not say what is stored"),
         }

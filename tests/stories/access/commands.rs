@@ -97,7 +97,7 @@ async fn a_planted_difference_is_found(database: Database) {
 }
 
 async fn a_node_that_leaves_serves_on_and_is_not_ready(database: Database) {
-    let mut node = Node::start_with(&database, &[("COFFEE_RT_LIMITS__LEAVE_MS", "6000")]).await;
+    let mut node = Node::start_with(&database, &[("COFFEE_RT_LIMITS__LEAVE_MS", "15000")]).await;
     let url = format!("--url={}", node.url);
     assert_eq!(database.command(&["ready", &url]).0, 0);
     node.signal(Signal::SIGTERM);

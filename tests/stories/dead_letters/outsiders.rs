@@ -112,11 +112,16 @@ impl<'a> Outsiders<'a> {
         self.database.run(&args, settings).await
     }
 
-    /// What `dead-letters --json` lists.
+    /// What `dead-letters --json` lists. A log that does not answer in time is asked again.
     pub async fn listed(&self) -> Vec<Value> {
-        let (code, text) = self.tell(&["--json"]).await;
-        assert_eq!(code, 0, "{text}");
-        serde_json::from_str(&text).unwrap()
+        let text = eventually("the log answers", async || match self.tell(&["--json"]).await {
+            (4, text) => Err(text),
+            (code, text) => {
+                assert_eq!(code, 0, "{text}");
+                Ok(text)
+            }
+        });
+        serde_json::from_str(&text.await).unwrap()
     }
 
     /// The id of the letter that tells of that entry.
@@ -141,6 +146,7 @@ impl<'a> Outsiders<'a> {
         .await
     }
 
+    /// Waits until so many letters are there, and all before them is stored: letters are written before that.
     pub async fn until_dead(&self, letters: usize) {
         eventually("the dead letters are there", async || {
             let listed = self.listed().await;
@@ -148,6 +154,16 @@ impl<'a> Outsiders<'a> {
                 Ok(())
             } else {
                 Err(format!("{listed:#?}"))
+            }
+        })
+        .await;
+        eventually("what is before the dead letters is stored", async || {
+            if self.redis.is_none() {
+                return self.database.topic().place().is_stored().await;
+            }
+            match self.database.entries_and_surplus() {
+                (0, 0) => Ok(()),
+                left => Err(format!("{left:?}")),
             }
         })
         .await;

@@ -203,8 +203,12 @@ pub async fn customers(asked: &Asked<'_>) -> Vec<String> {
     );
     wrong.expect("they come", 202, asked.send("they come", &start).await);
     wrong.expect("others are here", 409, asked.send("others are here", &start).await);
-    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     let read = request(&format!("GET {PATH}"), &[], b"");
+    eventually("they order", async || match asked.send("they order", &read).await {
+        Ok(reply) if reply.json()["running"]["acknowledged"].as_u64() > Some(0) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
     wrong.expect("they are here", 200, asked.send("they are here", &read).await);
     let end = request(&format!("DELETE {PATH}"), &[], b"");
     wrong.expect("they go", 200, asked.send("they go", &end).await);

@@ -1,7 +1,8 @@
 //! Frames of every socket, while orders come and actors die.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use coffee_rt::client::Socket;
 use coffee_rt::load::Driver;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -9,12 +10,13 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use super::spec::Spec;
-use crate::support::{DEADLINE, Database, Kafka, Node, Wire, customers, patient, seed};
+use crate::support::{DEADLINE, Database, Kafka, Node, Wire, customers, eventually, patient, seed};
 
 /// Load meanwhile.
 const ORDERS_PER_SECOND: f64 = 100.0;
-/// How long frames are read.
+/// How long frames are read at least, and how many.
 const WATCHED: Duration = Duration::from_secs(6);
+const ENOUGH: u64 = 20;
 /// The pause between two faults.
 const PAUSE: Duration = Duration::from_millis(60);
 
@@ -45,7 +47,10 @@ async fn every_frame_is_as_documented(database: Database) {
     let channels = spec.asyncapi["channels"].as_object().unwrap().values();
     let addresses: Vec<_> = channels.map(|channel| channel["address"].as_str().unwrap()).collect();
     assert_eq!(addresses.len(), 3);
-    let watched = futures_util::future::join_all(addresses.iter().map(|path| watch(&node, &spec, path)));
+    // Open before the first fault, which is the root's.
+    let opened = futures_util::future::join_all(addresses.iter().map(|path| open(&node, path))).await;
+    let watched = addresses.iter().zip(opened);
+    let watched = futures_util::future::join_all(watched.map(|(path, socket)| watch(socket, &spec, path)));
     let (frames, ()) = tokio::join!(watched, inject(&node));
     stop.cancel();
     for load in loads {
@@ -53,25 +58,32 @@ async fn every_frame_is_as_documented(database: Database) {
     }
     for (path, frames) in addresses.iter().zip(frames) {
         println!("{path}: {frames} frames");
-        assert!(frames > 20, "{path}: only {frames} frames");
+        assert!(frames > ENOUGH, "{path}: only {frames} frames");
     }
     node.stop().await;
 }
 
+async fn open(node: &Node, path: &str) -> Socket {
+    eventually("the socket opens", async || {
+        node.client.socket(path).await.map_err(|error| error.to_string())
+    })
+    .await
+}
+
 /// Reads frames for a while, each held against the documents; returns how many.
-async fn watch(node: &Node, spec: &Spec, path: &str) -> u64 {
-    let mut socket = node.client.socket(path).await.unwrap();
-    let mut frames = 0;
-    let read = async {
-        while let Some(message) = socket.next().await {
-            if let Message::Text(text) = message.unwrap() {
-                spec.judge_frame(path, &text).unwrap();
-                frames += 1;
-            }
+async fn watch(mut socket: Socket, spec: &Spec, path: &str) -> u64 {
+    let (began, mut frames) = (Instant::now(), 0);
+    while began.elapsed() < WATCHED || (frames <= ENOUGH && began.elapsed() < DEADLINE) {
+        // A path may have nothing to say for a while.
+        let Ok(message) = tokio::time::timeout(PAUSE, socket.next()).await else {
+            continue;
+        };
+        let message = message.unwrap_or_else(|| panic!("{path} was closed"));
+        if let Message::Text(text) = message.unwrap() {
+            spec.judge_frame(path, &text).unwrap();
+            frames += 1;
         }
-    };
-    let ended = tokio::time::timeout(WATCHED, read).await;
-    assert!(ended.is_err(), "{path} was closed");
+    }
     frames
 }
 

@@ -1,9 +1,7 @@
 //! Answers of nodes that want a token, have little room, or have lost their store or their log.
 
-use std::time::Duration;
-
 use coffee_rt::config::Version;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::spec::Spec;
@@ -110,7 +108,13 @@ async fn answers_of_a_node_with_little_room_are_as_documented() {
     node.inject_surely("v1/batcher-0", "stall", STALL_MS).await;
     let (first, second) = (order_to(Version::V1), order_to(Version::V1));
     tokio::join!(expect(&asked, "the stalled", &first, 503, "too-late"), async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        eventually("the first is under way", async || {
+            match asked.node.client.get::<Value>("/readyz").await {
+                Ok(ready) if ready["components"]["v1"]["in_flight"] == 1 => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
         expect(&asked, "one too many", &second, 503, "overloaded").await;
     });
     node.stop().await;

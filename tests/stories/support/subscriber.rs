@@ -9,6 +9,8 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::eventually;
+
 /// What it has seen.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -25,7 +27,10 @@ pub struct Subscriber {
 
 impl Subscriber {
     pub async fn connect(client: &NodeClient) -> Self {
-        let mut socket = client.socket("/ws/dashboard").await.unwrap();
+        let mut socket = eventually("the socket opens", async || {
+            client.socket("/ws/dashboard").await.map_err(|error| error.to_string())
+        })
+        .await;
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = seen.clone();
         let task = tokio::spawn(async move {
