@@ -194,7 +194,7 @@ instance_stop() {
         return
     fi
     kill "-$service_stop_signal" "$pid" 2>/dev/null || true
-    if ! wait_gone "$STOP_DEADLINE_SECONDS"; then
+    if ! wait_until "$STOP_DEADLINE_SECONDS" is_gone; then
         say "$service: did not stop within $STOP_DEADLINE_SECONDS s; killing it"
         instance_kill
     fi
@@ -212,31 +212,22 @@ instance_kill() {
     children=$(cat "/proc/$pid/task/"*/children 2>/dev/null || true)
     kill -KILL "$pid" 2>/dev/null || true
     for child in $children; do kill -KILL "$child" 2>/dev/null || true; done
-    wait_gone "$KILL_DEADLINE_SECONDS" || die "$service: process $pid outlived SIGKILL by $KILL_DEADLINE_SECONDS s"
-    for child in $children; do wait_dead "$child" || die "$service: process $child outlived SIGKILL"; done
-    wait_port_free || die "$service: port $port is still taken after SIGKILL"
-}
-
-wait_gone() {
-    local deadline=$((SECONDS + $1))
-    while running_pid >/dev/null; do
-        if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
-        sleep "$POLL_INTERVAL_SECONDS"
+    for child in "$pid" $children; do
+        wait_until "$KILL_DEADLINE_SECONDS" is_dead "$child" ||
+            die "$service: process $child outlived SIGKILL by $KILL_DEADLINE_SECONDS s"
     done
+    wait_until "$KILL_DEADLINE_SECONDS" is_gone || die "$service: port $port is still taken $KILL_DEADLINE_SECONDS s after SIGKILL"
 }
 
 # The kernel closes a socket a while after a process has no command line any more.
-wait_port_free() {
-    local deadline=$((SECONDS + KILL_DEADLINE_SECONDS))
-    until port_is_free "$port"; do
-        if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
-        sleep "$POLL_INTERVAL_SECONDS"
-    done
-}
+is_gone() { ! running_pid >/dev/null && port_is_free "$port"; }
 
-wait_dead() {
-    local deadline=$((SECONDS + KILL_DEADLINE_SECONDS))
-    until case $(process_state "$1") in Z | '') ;; *) false ;; esac do
+is_dead() { case $(process_state "$1") in Z | '') ;; *) false ;; esac }
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    until "${@:2}"; do
         if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
         sleep "$POLL_INTERVAL_SECONDS"
     done

@@ -209,7 +209,7 @@ impl Run {
         let loads = async {
             let played = player.play().await;
             // Nobody knows before how long a search takes.
-            if self.scenario.over().is_some() {
+            if self.scenario.has_known_end() {
                 over.cancel();
             }
             played

@@ -17,13 +17,10 @@ impl Scenario {
         faults.fold(last_order(&self.loads), Duration::max)
     }
 
-    /// When the last order is due, where that is known before.
-    pub(in crate::scenario) fn over(&self) -> Option<Duration> {
-        let known = self
-            .loads
-            .iter()
-            .all(|load| load.goal.is_none() && load.follows.is_none());
-        known.then(|| last_order(&self.loads))
+    /// Whether it is known before when the last order is due.
+    pub(in crate::scenario) fn has_known_end(&self) -> bool {
+        let known = |load: &Load| load.goal.is_none() && load.follows.is_none();
+        self.loads.iter().all(known)
     }
 
     /// The same scenario with each time divided: loads are shorter, and faults come earlier, and there is less of what is there

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::producer::Foreign;
 use super::{NINE, STREAM};
-use crate::support::{Books, Database, eventually};
+use crate::support::{Books, DEADLINE, Database, answered, eventually};
 
 /// A producer that is no node, and an operator.
 pub struct Outsiders<'a> {
@@ -112,15 +112,9 @@ impl<'a> Outsiders<'a> {
         self.database.run(&args, settings).await
     }
 
-    /// What `dead-letters --json` lists. A log that does not answer in time is asked again.
+    /// What `dead-letters --json` lists.
     pub async fn listed(&self) -> Vec<Value> {
-        let text = eventually("the log answers", async || match self.tell(&["--json"]).await {
-            (4, text) => Err(text),
-            (code, text) => {
-                assert_eq!(code, 0, "{text}");
-                Ok(text)
-            }
-        });
+        let text = answered(DEADLINE, "dead-letters", async || self.tell(&["--json"]).await);
         serde_json::from_str(&text.await).unwrap()
     }
 

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use super::spec::Spec;
-use crate::support::{DEADLINE, Database, Kafka, Node, Wire, customers, eventually, patient, seed};
+use crate::support::{DEADLINE, Database, Kafka, Node, Wire, customers, open_socket, patient, seed};
 
 /// Load meanwhile.
 const ORDERS_PER_SECOND: f64 = 100.0;
@@ -48,7 +48,8 @@ async fn every_frame_is_as_documented(database: Database) {
     let addresses: Vec<_> = channels.map(|channel| channel["address"].as_str().unwrap()).collect();
     assert_eq!(addresses.len(), 3);
     // Open before the first fault, which is the root's.
-    let opened = futures_util::future::join_all(addresses.iter().map(|path| open(&node, path))).await;
+    let opened = addresses.iter().map(|path| open_socket(&node.client, path));
+    let opened = futures_util::future::join_all(opened).await;
     let watched = addresses.iter().zip(opened);
     let watched = futures_util::future::join_all(watched.map(|(path, socket)| watch(socket, &spec, path)));
     let (frames, ()) = tokio::join!(watched, inject(&node));
@@ -61,13 +62,6 @@ async fn every_frame_is_as_documented(database: Database) {
         assert!(frames > ENOUGH, "{path}: only {frames} frames");
     }
     node.stop().await;
-}
-
-async fn open(node: &Node, path: &str) -> Socket {
-    eventually("the socket opens", async || {
-        node.client.socket(path).await.map_err(|error| error.to_string())
-    })
-    .await
 }
 
 /// Reads frames for a while, each held against the documents; returns how many.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::Connection;
 
 use super::store_support::PostgresDatabase;
-use super::{DEADLINE, Kafka, OwnService};
+use super::{AWAY, DEADLINE, Kafka, OwnService};
 
 /// A database of a story's own, and the Redis or Kafka through which orders go; gone with it.
 pub struct Database {
@@ -197,8 +197,7 @@ impl Database {
         let until = Instant::now() + DEADLINE;
         let text = loop {
             match self.command(&["audit", "--json"]) {
-                // The database did not answer in time.
-                (4, _) if Instant::now() < until => {}
+                (AWAY, _) if Instant::now() < until => {}
                 (code, text) => {
                     assert_eq!(code, 0, "{text}");
                     break text;

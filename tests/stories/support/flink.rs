@@ -5,14 +5,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{Database, OwnService, within};
+use super::{Database, OwnService, answered};
 
 /// A cluster takes 2 GB of memory and all processors while a job starts: there is one at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 /// How long a command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
-/// The exit code of a command that found something away.
-const AWAY: i32 = 4;
 
 /// The cluster.
 pub struct Flink {
@@ -57,15 +55,10 @@ impl Flink {
             .into_iter()
             .chain([("DATABASE_URL", url.as_str())])
             .collect();
-        // The first statement warms three JVMs up, which a slow machine may not do while the command waits; then it says that
-        // doing it again is safe.
-        let text = within(COMMAND_LIMIT, what, async || {
+        // The first statement warms three JVMs up, which a slow machine may not do while the command waits.
+        let text = answered(COMMAND_LIMIT, what, async || {
             let command = ["flink", what, "--json"];
-            match database.run_within(COMMAND_LIMIT, &command, &settings).await {
-                (0, text) => Ok(text),
-                (AWAY, text) => Err(text),
-                (code, text) => panic!("flink {what}: {code}: {text}"),
-            }
+            database.run_within(COMMAND_LIMIT, &command, &settings).await
         })
         .await;
         let json = text.find('{').and_then(|begin| Some(&text[begin..=text.rfind('}')?]));

@@ -31,11 +31,13 @@ pub use own_service::OwnService;
 pub use proxy::Proxy;
 pub use recount::Recount;
 pub use requests::Requests;
-pub use subscriber::Subscriber;
+pub use subscriber::{Subscriber, open_socket};
 pub use wire::{Reply, Wire};
 
 /// How long a story waits for a condition before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(30);
+/// The exit code of a command that found something away, or had no answer in time; doing it again is safe.
+pub const AWAY: i32 = 4;
 /// Load ends by itself after so long, whatever a story does.
 const LONGEST_LOAD: Duration = Duration::from_secs(300);
 
@@ -101,6 +103,17 @@ pub async fn within<T>(limit: Duration, what: &str, mut check: impl AsyncFnMut()
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
+}
+
+/// What a command says that must do what it is told: a machine that stands still may keep it from an answer, so it is run
+/// again while it finds something away.
+pub async fn answered(limit: Duration, what: &str, mut run: impl AsyncFnMut() -> (i32, String)) -> String {
+    within(limit, what, async || match run().await {
+        (0, text) => Ok(text),
+        (AWAY, text) => Err(text),
+        (code, text) => panic!("{what}: {code}: {text}"),
+    })
+    .await
 }
 
 /// Customers at a steady rate until the story stops them.

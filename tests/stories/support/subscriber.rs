@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use coffee_rt::client::NodeClient;
+use coffee_rt::client::{NodeClient, Socket};
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -20,6 +20,14 @@ pub struct Seen {
     pub closed: Option<String>,
 }
 
+/// Opens a socket, which a machine that stands still may need more than one try for.
+pub async fn open_socket(client: &NodeClient, path: &str) -> Socket {
+    eventually("the socket opens", async || {
+        client.socket(path).await.map_err(|error| error.to_string())
+    })
+    .await
+}
+
 pub struct Subscriber {
     seen: Arc<Mutex<Seen>>,
     task: JoinHandle<()>,
@@ -27,10 +35,7 @@ pub struct Subscriber {
 
 impl Subscriber {
     pub async fn connect(client: &NodeClient) -> Self {
-        let mut socket = eventually("the socket opens", async || {
-            client.socket("/ws/dashboard").await.map_err(|error| error.to_string())
-        })
-        .await;
+        let mut socket = open_socket(client, "/ws/dashboard").await;
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = seen.clone();
         let task = tokio::spawn(async move {
